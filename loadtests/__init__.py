@@ -1,13 +1,17 @@
-"""Measure what a web framework costs: the applications to measure, the instrument that times them, and the report.
+"""Measure what a web framework costs: the applications, the instrument that times them, and the report.
 
-``python -m loadtests`` (= ``wsgi-core overhead``) runs a study. The main part of the default study is the *ladder*:
-applications that do the same work, from a plain WSGI function up to Flask. Each application is a *rung*, with more of a
-framework than the rung below it. In process, a study calls the applications without a server: several processes time
-all rungs in short, alternating blocks of requests. Behind a server, a study measures the server's CPU time at a fixed
-rate, the rate at saturation, and latencies.
+``python -m loadtests`` is the same command as ``wsgi-core overhead``. It runs a study. The default study measures the
+*ladder*: applications that do the same work, from a plain WSGI function up to Flask. Each application is a *rung*.
 
-``wsgi_core`` and ``flask_equiv`` never import this package. Read ``studies.py`` for what is measured, ``rungs/`` for
-the applications, ``instrument/driver.py`` and ``instrument/asgi.py`` for how a block is timed, ``instrument/stats.py``
-for how an interval is computed, ``load/served.py`` for the measurements behind a server, ``load/openloop.py`` for the
-latencies, and ``distributed.md`` for load from other machines.
+In process, a study calls the applications without a server. Several processes time them in short, alternating blocks of
+requests. Behind a server, a study measures the server's CPU time per request, the maximum rate, and latencies.
+
+Where to read:
+
+- ``studies.py``: what is measured
+- ``rungs/``: the applications
+- ``instrument/driver.py`` and ``instrument/asgi.py``: how a block of requests is timed
+- ``instrument/stats.py``: how an interval is computed
+- ``load/served.py`` and ``load/openloop.py``: how servers and latencies are measured
+- ``distributed.md``: how to send requests from other machines
 """

@@ -1,4 +1,4 @@
-"""``python -m loadtests``: the same command as ``wsgi-core overhead``."""
+"""Run ``wsgi-core overhead`` as ``python -m loadtests``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from loadtests.cli import overhead
 
 
 def main() -> None:
-    """Run the command with the arguments of this process."""
     overhead(prog_name="python -m loadtests")
 
 

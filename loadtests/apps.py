@@ -1,8 +1,8 @@
-"""Measure the user's own applications against each other: ``wsgi-core overhead --apps mine=module:app
-other=module:app``.
+"""Compare the user's own applications: ``wsgi-core overhead --apps mine=module:app other=module:app``.
 
-Each measuring process imports all applications, and sends them the same requests in alternating blocks. The first
-application is measured twice: the difference between its two measurements shows the noise.
+An *experiment* sends the same requests to all applications in process. A *contender* is an application in an
+experiment. The first application is a contender twice, so that the difference between its two costs shows the noise. A
+*load* measures applications behind a server.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:c
 
 
 def parse(text: str) -> Contender:
-    """Return the contender that a specification such as ``"mine=module:app"`` describes.
+    """Return the contender that ``text`` describes, such as ``"mine=module:app"``.
 
-    Raises ``UsageError`` if the specification does not have this form, or if the name ends with ``AGAIN_SUFFIX``.
+    Raises ``UsageError`` if ``text`` does not have this form, or if the name ends with ``AGAIN_SUFFIX``.
     """
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
@@ -51,9 +51,9 @@ def parse(text: str) -> Contender:
 
 
 def parse_all(texts: Sequence[str]) -> list[Contender]:
-    """Return the contenders of all specifications.
+    """Return the contenders that ``texts`` describe (see ``parse``).
 
-    Raises ``UsageError`` if a specification is not valid, or if two applications have the same name.
+    Raises ``UsageError`` if a text is not valid, or if two applications have the same name.
     """
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
@@ -63,12 +63,10 @@ def parse_all(texts: Sequence[str]) -> list[Contender]:
 
 
 def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected: int = 0) -> Study:
-    """Return the study of the applications, with one experiment for each file of requests.
+    """Return the study of the applications, with one experiment for each file in ``request_files``.
 
-    An experiment is named after its file. If several files have the same name, the experiments have the paths as names.
-    If there are no files, the study has one experiment, which requests ``GET /``. ``expected`` is the status code that
-    every response must have. If it is 0, any 2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is
-    not valid.
+    Without files, the study has one experiment, which requests ``GET /``. ``expected`` is the status code that every
+    response must have; 0 accepts any 2xx. Raises ``HttpFileError`` if a file cannot be read or is not valid.
     """
     uses = Counter(path.name for path in request_files)
     keys = {path: path.name if uses[path.name] == 1 else path.as_posix() for path in request_files}
@@ -80,20 +78,17 @@ def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected:
 
 
 def experiment_of(apps: Sequence[Contender], key: str, requests: Sequence[Request]) -> Experiment:
-    """Return the experiment that sends ``requests`` to all applications.
-
-    The experiment has the first application twice, to measure the noise.
-    """
+    """Return the experiment that sends ``requests`` to all applications, and to the first application twice."""
     first, *others = apps
     contenders = (first, replace(first, name=first.name + AGAIN_SUFFIX), *others)
     return Experiment(key, _title(key, requests), "", contenders, first.name, requests=tuple(requests), alike=False)
 
 
 def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
-    """Return the experiment with the protocol of each application, as found in ``answers``.
+    """Return ``experiment`` with the protocol of each application, WSGI or ASGI, as found in ``answers``.
 
-    The names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the experiment also gets
-    the ASGI driver: an application that does nothing, and whose cost is subtracted.
+    Names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the experiment also gets the
+    ASGI driver. The ASGI driver does nothing, and its cost is subtracted from the costs of the ASGI applications.
     """
     contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
     reference = contenders[0].name
@@ -115,11 +110,11 @@ def _title(key: str, requests: Sequence[Request]) -> str:
 
 
 def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[str]]:
-    """Send every request once to each application. Return the study with the protocols found, and notes about the
-    responses.
+    """Return ``study`` with the protocols of the applications, and notes on how their responses differ.
 
-    If ``served`` is true, the study also measures the applications behind servers. Raises ``RunFailed`` if an
-    application cannot be loaded or fails, and ``Mismatch`` if a response is missing or has an unexpected status.
+    To find the protocols and the differences, send every request once to each application. If ``served`` is true, the
+    study also measures the applications behind servers. Raises ``RunFailed`` if an application cannot be loaded or
+    fails. Raises ``Mismatch`` if a response is missing or has an unexpected status.
     """
     answers = workers.try_out(study.experiments)
     experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
@@ -130,8 +125,8 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
     """Yield a load for each server that can serve at least one of the applications.
 
-    The model servers are omitted, because they serve only their own applications. If the user gave ``--setup``,
-    gunicorn is omitted too, because its command cannot call the setup function.
+    Model servers are omitted, because they serve only their own applications. If ``hooks.setup`` is set, gunicorn is
+    omitted too, because its command cannot call this function.
     """
     for server in SERVERS:
         if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):
@@ -161,9 +156,9 @@ def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
 
 
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
-    """Return a note for each application that does not respond like the first application of its experiment.
+    """Return a note for each application whose responses differ from those of the first application.
 
-    ``answers`` is the result of ``Workers.try_out``. Its keys are the experiment's key and the application's name.
+    ``answers`` is the result of ``Workers.try_out``: a dict by the experiment's key and then by the application's name.
     """
     said: list[str] = []
     for by_name in answers.values():

@@ -12,9 +12,9 @@ TERMINATED = "wsgi.input_terminated"
 
 
 def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
-    """Return the requests of the case with the name ``case``. Raises KeyError if the case is unknown.
+    """Return the requests of ``case``. Raises KeyError if the case is unknown.
 
-    A case that requests predictions has one request for each row. The other cases have one request.
+    If the case requests predictions, there is one request for each row. Otherwise there is one request.
     """
     if case in ("predict", "not_terminated"):
         without = (TERMINATED,) if case == "not_terminated" else ()
@@ -25,14 +25,14 @@ def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
 
 
 def _tensor(row: Row) -> dict[str, object]:
-    """Return the JSON of an Open Inference Protocol request, with ``row`` as the input tensor."""
+    """Return the JSON of an Open Inference Protocol request, with ``row`` as its input tensor."""
     values = list(row.values())
     tensor = {"name": "features", "shape": [1, len(values)], "datatype": "FP32", "data": values}
     return {"inputs": [tensor], "outputs": [{"name": "probabilities"}]}
 
 
 def _large_body() -> Request:
-    """Return a POST to /count whose JSON body, an object with a list of random floats, has about 64 KiB."""
+    """Return a POST to /count with a JSON body of about 64 KiB: an object with a list of random floats."""
     numbers = random.Random(64)
     values: list[float] = []
     size = 0
@@ -43,7 +43,7 @@ def _large_body() -> Request:
 
 
 def _session() -> Request:
-    """Return a GET of /session with a session cookie that is signed as Flask signs it (flask 3.1.3 sessions.py)."""
+    """Return a GET of /session with a signed session cookie (flask 3.1.3 sessions.py: SecureCookieSessionInterface)."""
     from loadtests.rungs.library import session_serializer
 
     cookie = session_serializer().dumps({"visits": 1})

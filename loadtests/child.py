@@ -1,8 +1,8 @@
 """Run a module of this package in a new process: ``python -P child.py MODULE [ARGUMENTS]``.
 
-Because of ``-P``, the current folder is not on ``sys.path``: if that folder contains another package called
-``loadtests``, the other package does not replace this one. The folder that contains this package is appended to
-``sys.path``, so that a checkout works without being installed.
+``-P`` keeps the current folder off ``sys.path``, so that another package called ``loadtests`` in this folder cannot
+replace this package. This file appends the folder that contains this package to ``sys.path``, so that the package need
+not be installed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def command(module: str, *arguments: str, python: str = sys.executable, root: st
 
 
 def import_from_here() -> None:
-    """Put the current folder first on ``sys.path``, as servers do, and remove this package from ``sys.modules``.
+    """Put the current folder first on ``sys.path``, and remove this package from ``sys.modules``.
 
-    After this call, a user's application can import its own package called ``loadtests``. The modules of this package
-    that are already loaded keep their references to each other.
+    Servers put the current folder first, too. After this call, a user's application can import its own package called
+    ``loadtests``.
     """
     if os.getcwd() not in sys.path[:1]:
         sys.path.insert(0, os.getcwd())

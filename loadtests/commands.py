@@ -1,4 +1,4 @@
-"""Measure a study or the user's own applications, validate the instrument, and resume an interrupted run."""
+"""Run a study or the validation of the instrument, and resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
 def measure(run: StudyRun) -> int:
-    """Carry out a run, write the report of its results, and return the exit code.
+    """Carry out ``run``, write the report of its results, and return the exit code.
 
     Raises ``RunFailed`` if a part of the run fails.
     """
@@ -35,7 +35,7 @@ def measure(run: StudyRun) -> int:
 
 
 def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating) -> int:
-    """Carry out a run and return the exit code: 0, or ``INTERRUPTED`` if the user has interrupted the run."""
+    """Carry out ``run``. Return 0, or ``INTERRUPTED`` if the user interrupted the run."""
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
         click.echo(f"{run.path} is complete: there is nothing left to measure")
@@ -51,9 +51,9 @@ def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the results in the file ``path``, so that the run can be resumed. The run may also be complete.
+    """Return the contents of ``path``, the result file of a run to resume.
 
-    Raises ``ClickException`` if the run cannot be resumed, or if another command started it.
+    Raises ``ClickException`` if the run cannot be resumed, or if another command than ``command`` started the run.
     """
     results = _unfinished(Results, path)
     if results.command != command:
@@ -62,10 +62,10 @@ def resumable(path: Path, command: str) -> Results:
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Read the file of a run, and return its contents. The run may be interrupted or complete.
+    """Return the contents of ``path``, the file of a run to resume, as a ``kind``.
 
-    Raises ``ClickException`` if the file cannot be read, or if the git revision, the CPU or the Python version has
-    changed since the run began.
+    Raises ``ClickException`` if the file cannot be read. Also raises ``ClickException`` if the git revision, the CPU or
+    the Python version has changed since the run began.
     """
     try:
         found = kind.read(path)

@@ -1,10 +1,12 @@
-"""Compute a framework's share of a whole request as a function of the time that the model takes.
+"""Compute a framework's share of a request as a function of the time that the model takes.
 
-Each experiment measures one model of the repository: the model alone, and a request that calls the model through the
-bare callable (a plain WSGI function), wsgi_core or Flask. The *price* of a framework is the cost of its rung minus the
-cost of the bare callable. Its *share* is this price divided by the cost of the whole request. The curve assumes that
-requests with different models differ only in the time of the model. For the shares 50, 10 and 1 %, the curve gives the
-time of the model at which the framework has that share.
+Each experiment measures one model: the model alone, and requests that call the model through a framework or the *bare
+callable*, a plain WSGI function. A *contender* is an application in an experiment. A *ladder* is an experiment with
+contenders from the bare callable to Flask.
+
+The *price* of a framework is its cost minus the cost of the bare callable. The *share* of a framework is its price
+divided by the cost of the whole request. The curve assumes that requests with different models differ only in the time
+of the model.
 """
 
 from __future__ import annotations
@@ -52,9 +54,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """The curve of one framework: ``share(t) = price / (price + rest + t)``, all in µs of CPU time.
+    """The curve of one framework: ``share(t) = price / (price + rest + t)``, in µs of CPU time.
 
-    ``t`` is the time of the model, and ``rest`` the cost of everything that is neither framework nor model.
+    ``t`` is the time of the model. ``rest`` is the cost of everything that is neither framework nor model.
     """
 
     framework: str
@@ -62,15 +64,14 @@ class Line:
     rest: Estimate
 
     def share(self, model_us: float) -> float:
-        """Return the framework's share of a request whose model takes ``model_us``."""
+        """Return the framework's share of a request whose model takes ``model_us`` µs."""
         return self.price.value / (self.price.value + self.rest.value + model_us)
 
     def crossing(self, share: float) -> Estimate | None:
         """Return the time of the model in µs at which the framework's share is ``share``.
 
-        Return None if the framework's share is never larger than ``share``, not even if the model takes no time. The
-        interval ignores the uncertainty of ``rest``. This matters little if ``share`` is small, because the model's
-        time is then much longer than ``rest``.
+        If the framework's share is never above ``share``, return None. The interval has only the uncertainty of
+        ``price``, not that of ``rest``.
         """
         low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
         return Estimate(value, max(0.0, low), high) if value > 0 else None
@@ -83,7 +84,7 @@ class Line:
 class Curve:
     """The results: a point for each model, a line for each framework, and the costs of other parts of a request.
 
-    Times and costs are in µs of CPU time.
+    All values except shares are in µs of CPU time.
     """
 
     points: list[Point]
@@ -91,7 +92,6 @@ class Curve:
     pieces: dict[str, Estimate]
 
     def line(self, framework: str) -> Line:
-        """Return the line of ``framework``. Raises KeyError for an unknown framework."""
         return {line.framework: line for line in self.lines}[framework]
 
 
@@ -99,7 +99,7 @@ class Curve:
 
 
 def available() -> tuple[list[str], list[str]]:
-    """Return the names of the models that can be loaded, and a line of text about each model that cannot be loaded."""
+    """Return the names of the models that can be loaded, and a message for each model that cannot be loaded."""
     there, missing = [], []
     for model in MODELS:
         try:
@@ -148,10 +148,10 @@ def _pieces_experiment() -> Experiment:
 
 
 def summarise(results: Results) -> Curve | None:
-    """Return the curve of a result file, or None if the file lacks the measurements for it.
+    """Return the curve of a result file, or None if the file lacks the measurements.
 
-    Each experiment with a model gives a point. If the file has no such experiment, the ladders with the models null and
-    churn give the points.
+    Each experiment with a model gives a point. Without such experiments, the ladders with the models null and churn
+    give the points. The model null does no work.
     """
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one, one.key.removeprefix(PREFIX), ALONE) for one in measured if one.key.startswith(PREFIX)]
@@ -175,7 +175,7 @@ def _line(floor: ExperimentResult, framework: str) -> Line:
 
 
 def _point(result: ExperimentResult, model: str, alone: str) -> Point:
-    """Return the point of ``model``. The model's time is the cost of the contender ``alone``."""
+    """Return the point of ``model``. The time of the model is the cost of the contender ``alone``."""
     figures = [net(result.column(alone))]
     for framework in FRAMEWORKS:
         price = difference(result.column(framework), result.column(FLOOR))
@@ -186,9 +186,9 @@ def _point(result: ExperimentResult, model: str, alone: str) -> Point:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """Return the points of the models null and churn, each from the ladder that was measured with this model.
+    """Return the points of the models null and churn, each from the ladder with this model.
 
-    The time of a model is the bare callable's cost with this model minus the bare callable's cost with the null model.
+    The time of a model is the bare callable's cost with this model minus its cost with the model null.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}
     ladders = [by_key[key] for key in ("null", "churn") if key in by_key]
@@ -199,7 +199,7 @@ def _points_of_ladder(results: Results) -> list[Point]:
 def _less(one: Estimate, other: Estimate) -> Estimate:
     """Return ``one`` minus ``other``, but at least 0. The samples of the two estimates must be independent.
 
-    The half-widths are added in quadrature. An estimate minus itself is exactly 0.
+    The half-widths are added in quadrature. If ``one`` and ``other`` are the same object, the result is exactly 0.
     """
     value = max(0.0, one.value - other.value)
     reach = math.hypot(one.half_width, other.half_width) if one is not other else 0.0

@@ -1,6 +1,6 @@
-"""Virtual environments, each for one purpose: another Python, other versions of a package, or a model server.
+"""Virtual environments for another Python, for other versions of a package, or for a model server.
 
-The environments are kept in the user's cache, so that each is created only once.
+The environments are kept in the user's cache, so each environment is created only once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RUNTIME = "onnxruntime"
 def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: bool = True) -> str:
     """Return the path of the Python in a virtual environment with the packages ``requires``.
 
-    If this environment does not exist yet, create it with ``python`` and pip. With ``runtime``, the environment also
-    gets the version of onnxruntime that is installed here. Raises ``RunFailed`` if the environment cannot be created.
+    If there is no such environment yet, create it with ``python`` and pip. If ``runtime`` is true, the environment also
+    gets the version of onnxruntime that this process has. Raises ``RunFailed`` if the environment cannot be created.
     """
     wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
     name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
@@ -43,10 +43,9 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
 
 
 def own_packages(python: str) -> str:
-    """Copy ``loadtests`` and ``wsgi_core`` into the virtual environment of ``python``, and return the folder of the
-    copies.
+    """Copy ``loadtests`` and ``wsgi_core`` into the virtual environment of ``python``. Return the folder of the copies.
 
-    With this folder on its ``sys.path``, ``python`` imports the copies. It imports all other packages from its own
+    With this folder on ``sys.path``, ``python`` imports the two copies, and all other packages from its own
     environment.
     """
     folder = Path(python).parent.parent / "own"
@@ -57,7 +56,10 @@ def own_packages(python: str) -> str:
 
 
 def versions(python: str, packages: Sequence[str]) -> dict[str, str]:
-    """Return the version of the environment's Python and the version of each of ``packages``."""
+    """Return the versions of ``packages`` in the environment of ``python``, and the version of Python as ``"Python"``.
+
+    Raises ``RunFailed`` if a package is not installed in the environment.
+    """
     program = (
         "import importlib.metadata as m, json, platform, sys; "
         "about = {name: m.version(name) for name in sys.argv[1:]}; "

@@ -1,15 +1,15 @@
 """Hot and cold caches: what a framework costs if other code has used the CPU before the request.
 
 In process, requests directly follow each other, and find their code and data in the CPU caches. In a server, other work
-runs between two requests. So in process, this study evicts data or code from the caches before each request, with
-evictions of increasing size. It measures wsgi_core, Flask and the bare callable (a plain WSGI function). It also
-measures them behind a server, without evictions. A framework's *price* is its cost minus the cost of the bare callable.
+runs between two requests. So this study evicts data or code from the caches before each request. It also measures the
+applications behind a server, without evictions. The *price* of a framework is its cost minus the cost of the *bare
+callable*, a plain WSGI function.
 
-The study tests a linear model with one parameter, the coldness. The coldness is 0 without an eviction, and 1 after the
-largest eviction of data. From 0 to 1, each framework's price rises in a straight line from its hot price to its cold
-price. So the price of wsgi_core determines the coldness, and the coldness predicts the price of Flask. The study tests
-this prediction after each eviction and behind a server. The study also measures how much a pause inside a request
-costs, with hot and with cold caches.
+The study tests a linear model with one parameter, the *coldness*: 0 without an eviction, 1 after the largest eviction
+of data. The model says that each price rises in a straight line from coldness 0 to coldness 1. So the price of
+wsgi_core gives the coldness, and the coldness predicts the price of Flask.
+
+The study also measures how much a pause inside a request costs, with hot and with cold caches.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ PAUSED = (DATA[0], DATA[-1])
 class State:
     """The costs in µs after the eviction ``eviction``.
 
-    ``prices`` has the prices of wsgi_core and of Flask. A price is a framework's cost minus the bare callable's cost.
-    ``ratio`` is Flask's cost divided by wsgi_core's cost.
+    ``prices`` has the prices of wsgi_core and Flask. ``ratio`` is Flask's cost divided by wsgi_core's cost.
     """
 
     eviction: str
@@ -48,12 +47,10 @@ class State:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the linear model predicts in one state of the caches (see the module's docstring).
+    """What the linear model predicts for one state of the caches (see the module's docstring).
 
-    A price is a framework's cost minus the bare callable's cost. A coldness is a position on the straight line from the
-    hot price (0) to the cold price (1). ``own`` is the measured price of wsgi_core, and ``measured`` is the measured
-    price of Flask. ``coldness`` maps each framework to the coldness at its measured price. ``predicted`` is the price
-    of Flask at wsgi_core's coldness.
+    ``own`` is the measured price of wsgi_core, and ``measured`` is the measured price of Flask. ``coldness`` has the
+    coldness that each framework's measured price gives. ``predicted`` is the price of Flask at wsgi_core's coldness.
     """
 
     state: str
@@ -72,13 +69,13 @@ class Prediction:
 class Heat:
     """The results of the study.
 
-    ``states`` has the costs after evictions of data, and ``others`` the costs after calls of other code.
-    ``predictions`` has one prediction for each state between hot and cold, and one for each of ``others``. ``served``
-    has the prices behind waitress, and ``served_prediction`` the prediction for these prices. If the prices behind
-    waitress were not measured, ``served`` is empty and ``served_prediction`` is None.
+    ``states`` has the costs after evictions of data, and ``others`` the costs after evictions of code. ``predictions``
+    has a prediction for each of them, except for the smallest and the largest eviction of data. ``served`` has the
+    prices behind waitress, and ``served_prediction`` their prediction. If no prices behind waitress were measured,
+    ``served`` is empty and ``served_prediction`` is None.
 
-    A slope says how many µs the cost of a request increases for each µs of a pause. The keys of ``slopes`` are the
-    place of the pause (Flask or the bare callable) and the eviction before each request.
+    ``slopes`` says how many µs a request takes longer for each µs of a pause. Its keys are the place of the pause and
+    the eviction. The place is Flask or the bare callable.
     """
 
     states: list[State]
@@ -90,7 +87,6 @@ class Heat:
 
 
 def study() -> Study:
-    """Return the study of hot and cold caches."""
     contenders = rungs((FLOOR, OWN, AGAIN, FLASK), model="null")
     states = [
         Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", contenders, group=KEY, evict=one)
@@ -102,9 +98,9 @@ def study() -> Study:
 
 
 def _pauses() -> list[Experiment]:
-    """Return the experiments with pauses: in Flask and in the bare callable, each with hot and with cold caches.
+    """Return the experiments that compare a pause of 0 µs with a pause of ``PAUSE`` µs.
 
-    Each experiment compares a pause of 0 µs with a pause of ``PAUSE`` µs.
+    The pauses are in Flask and in the bare callable, each with hot and with cold caches.
     """
     found = []
     for place, factory in ((FLASK, "create_app"), (FLOOR, "create_bare")):
@@ -118,10 +114,7 @@ def _pauses() -> list[Experiment]:
 
 
 def summarise(results: Results) -> Heat | None:
-    """Return the results of the study of hot and cold caches.
-
-    Return None unless each eviction in ``DATA`` and ``CODE`` has samples from at least two processes.
-    """
+    """Return the results of the study. If an eviction has samples of fewer than two processes, return None."""
     by_key = {one.key: one for one in results.experiments if len(one.processes) > 1}
     wanted = {f"{KEY} {one}" for one in (*DATA, *CODE)}
     if not wanted <= by_key.keys():
@@ -153,20 +146,18 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return the prices of wsgi_core and Flask behind a server.
+    """Return the prices of wsgi_core and Flask behind waitress, from the server's CPU time per request.
 
-    A price is the server's CPU time per request minus the CPU time per request with the bare callable. If fewer
-    than two repetitions of the load are complete, return an empty dict.
+    If fewer than two repetitions are complete, return an empty dict.
     """
     loads = [summarise_load(load) for load in results.loads if load.key == f"{KEY}_rate" and load.runs]
     return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}
 
 
 def _prediction(hot: State, cold: State, state: str, prices: dict[str, Estimate]) -> Prediction:
-    """Return what the linear model predicts in the state ``state``, together with the measured ``prices``.
+    """Return the prediction for the state named ``state``, in which the prices ``prices`` were measured.
 
-    ``state`` is the name of a state of the caches. ``prices`` has the measured prices of wsgi_core and Flask in this
-    state. ``hot`` is the state with the coldness 0, and ``cold`` is the state with the coldness 1.
+    ``hot`` is the state with the coldness 0, and ``cold`` is the state with the coldness 1.
     """
     coldness = {name: _coldness(hot.prices[name], cold.prices[name], prices[name]) for name in (OWN, FLASK)}
     predicted = _price(hot.prices[FLASK], cold.prices[FLASK], coldness[OWN])

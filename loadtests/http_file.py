@@ -9,11 +9,12 @@
 
     {"tenure_months": 5}
 
-``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< path`` in a body is replaced
-by the contents of a file, whose path is relative to the request file. With ``<@ path``, variables in the contents are
-replaced too. ``{{$processEnv NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``,
-``>> file``) and settings (``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other
-protocols are errors, so that their syntax is not sent as text.
+``###`` begins another request. Above a body, ``#`` and ``//`` begin a comment. In a body, a line ``< path`` is replaced
+by the contents of a file, relative to the folder of the request file. With ``<@ path``, variables in these contents are
+replaced too. ``{{$processEnv NAME}}`` is replaced by an environment variable.
+
+Response handlers (``> {% ... %}``, ``>> file``) and settings (``# @no-log``) are ignored. Scripts, prompts, imports,
+loops, generated values and other protocols are errors.
 """
 
 from __future__ import annotations
@@ -52,11 +53,7 @@ def _words(text: str) -> list[str]:
 
 
 class HttpFileError(UsageError):
-    """A request file cannot be read or is not valid.
-
-    The message names the file, and says what was expected or what is not supported. If the error is in a line, the
-    message also has the number of the line.
-    """
+    """A request file cannot be read or is not valid. The message names the file and, if known, the line."""
 
 
 class Line(NamedTuple):
@@ -100,7 +97,7 @@ def _lines(data: bytes) -> list[Line]:
 
 
 class _File:
-    """A request file: its variables, and the lines of each request. The first line of a request is its request line."""
+    """A request file: its variables, and the lines of each request, beginning with the request line."""
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
@@ -125,10 +122,10 @@ class _File:
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
-        """Return the text of the line with the variables replaced by their values.
+        """Return the text of ``line`` with the variables replaced by their values.
 
-        The value of a variable may contain other variables. ``depth`` counts the nested calls, so that a cycle ends.
-        Raises ``HttpFileError`` if a variable is not defined or is not supported.
+        Values may contain variables too. ``depth`` counts the nested calls, so that a cycle ends. Raises
+        ``HttpFileError`` if a variable is not defined or not supported.
         """
 
         def value(found: re.Match[str]) -> str:
@@ -144,7 +141,7 @@ class _File:
         return _VARIABLE.sub(value, line.text)
 
     def read(self, line: Line, name: str) -> bytes:
-        """Return the contents of the file ``name``, a path relative to the folder of the request file.
+        """Return the contents of the file ``name``, relative to the folder of the request file.
 
         Raises ``HttpFileError`` with the number of ``line`` if the file ``name`` cannot be read.
         """
@@ -165,7 +162,7 @@ class _File:
 
 
 class _Parser:
-    """Parses one request of a request file."""
+    """A parser of one request of a request file."""
 
     def __init__(self, file: _File, lines: list[Line]) -> None:
         self.file, self.lines = file, lines
@@ -209,7 +206,7 @@ class _Parser:
         return words[0].upper(), url + "".join(self.file.filled(line).strip(_BLANKS) for line in more)
 
     def _target(self, url: str) -> tuple[str, list[Header]]:
-        """Return the request target, and the Host header if the URL is absolute."""
+        """Return the request target and, if the URL is absolute, the Host header."""
         headers: list[Header] = []
         if whole := _URL.fullmatch(url):
             authority, url = whole.groups()

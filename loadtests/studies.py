@@ -1,6 +1,9 @@
-"""The studies: their experiments and contenders, the goals that they test, and how long they measure.
+"""The studies: what they measure, the goals that they test, and how long they measure.
 
-A study is data. To add a rung, add a file to ``rungs/``, its name to ``RUNGS``, and the name to an experiment.
+An *experiment* times *contenders*, which are applications, in process. A *rung* is one of the applications in
+``rungs/``. A *load* measures *services*, which are server processes. A *group* is a set of experiments that are
+measured in the same processes. To add a rung, add a file to ``rungs/``, its name to ``RUNGS``, and the name to an
+experiment.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ from loadtests.rungs.phases import PHASES
 class Goal:
     """A limit for the ratio of two measured values, ``top`` divided by ``bottom``.
 
-    If ``experiment`` is the key of an experiment, the values are costs. If it is the key of a load, the values are
-    rates. If it is ``"import_wall"`` or ``"import_memory"``, the values are the wall time of imports or the memory
-    after them. If ``at_most`` is true, the ratio must be at most ``limit``. Otherwise it must be at least ``limit``.
+    If ``experiment`` is the key of an experiment, the values are costs of contenders. If ``experiment`` is the key of a
+    load, the values are rates of services. With ``"import_wall"``, the values are wall times of imports; with
+    ``"import_memory"``, the memory after imports. If ``at_most`` is true, the ratio must be at most ``limit``,
+    otherwise at least ``limit``.
     """
 
     text: str
@@ -39,11 +43,13 @@ class Goal:
 class Service:
     """A server process to measure. ``arguments`` is its command line after ``python``.
 
-    In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, the free ports
+    In ``arguments`` and ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, the free ports
     ``{port}``, ``{port2}`` and ``{port3}``, a temporary ``{folder}``, the folder ``{model_servers}``, and the model
-    file ``{churn}``. ``server`` is one of ``SERVERS`` or ``OWN_SERVER``, or empty. If ``compared`` is false, the
-    responses are not compared. If ``requires`` is not empty, the service runs in a virtual environment with these
-    packages. ``ready`` is a path that returns 200 as soon as the service is ready.
+    file ``{churn}``.
+
+    ``server`` is one of ``SERVERS``, ``OWN_SERVER`` or empty. If ``compared`` is false, the responses are not compared.
+    If ``requires`` is not empty, the service runs in a virtual environment with these packages. ``ready`` is a path
+    that returns 200 as soon as the service is ready.
     """
 
     name: str
@@ -57,16 +63,15 @@ class Service:
 
 @dataclass(frozen=True)
 class Load:
-    """Services to load in turn, each to saturation. The ``generator`` is Locust or this project's closed loop.
+    """Services to measure in turn. Each service is loaded to *saturation*: clients send without a pause.
 
-    ``shares`` are fixed rates, as shares of the slowest service's maximum rate. If there are shares, each service is
-    also loaded at the first share, a moderate rate, to measure CPU time. If ``latencies`` is true, an open loop loads
-    each service at every share, to measure latencies. If ``latencies`` is true and the generator is Locust, Locust also
-    loads each service at every share, and the latencies of both generators are stored.
+    ``shares`` are fixed rates, as shares of the slowest service's maximum rate. At the first share, the CPU time per
+    request is measured. If ``latencies`` is true, latencies are measured at every share. ``generator``, ``"locust"`` or
+    ``"closed loop"``, sends the requests at saturation. ``server`` is the name by which ``--servers`` selects the load.
 
-    If ``both_runs`` is true, ``--quick`` includes the load, but only its first share. If ``requests`` is empty, the
-    requests of ``case`` are sent. ``compared`` is what must be equal in the responses of all services whose
-    ``Service.compared`` is true: the ``"bytes"``, the ``"probability"`` or ``"nothing"``.
+    If ``both_runs`` is true, ``--quick`` includes the load, with only the first share. If ``requests`` is empty, the
+    requests of ``case`` are sent (see ``cases.py``). ``compared`` says what must be equal in the responses of the
+    services.
     """
 
     key: str
@@ -86,8 +91,8 @@ class Load:
 class Study:
     """What one run measures: experiments in process, and loads behind servers.
 
-    If ``imports`` is true, the run also measures the time and memory of importing wsgi_core, Flask and Werkzeug. If
-    ``models`` is true, the run also has the experiments of ``curve.experiments_of`` for each model that can be loaded.
+    If ``imports`` is true, the run also measures the imports of wsgi_core, Flask and Werkzeug. If ``models`` is true,
+    the run also measures each model that can be loaded (see ``curve.py``).
     """
 
     key: str
@@ -101,13 +106,13 @@ class Study:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure. Seconds are wall time.
+    """How long to measure. All durations are wall time in seconds.
 
-    ``others`` maps the name of a group of experiments to its pace. A group that is not in ``others`` is measured at
-    ``pace``. A load is repeated ``pairs`` times if its ``Load.both_runs`` is true, and ``other_pairs`` times otherwise.
+    ``others`` has the pace of some groups of experiments. The other groups are measured at ``pace``. A load whose
+    ``both_runs`` is true is repeated ``pairs`` times, and any other load ``other_pairs`` times.
 
-    ``deadline`` is in seconds from the start. A repetition that would end later is skipped, but the first three
-    repetitions of each measurement are never skipped.
+    If ``deadline`` is given, a repetition that would end more than ``deadline`` seconds from the start is skipped. The
+    first three repetitions of each measurement are never skipped.
     """
 
     pace: Pace
@@ -121,7 +126,6 @@ class Budget:
     deadline: float | None = None
 
     def pace_of(self, group: str) -> Pace:
-        """Return the pace at which the experiments of ``group`` are measured."""
         return self.others.get(group, self.pace)
 
 
@@ -161,7 +165,7 @@ VERSIONS = "versions"
 HEAT = "heat"
 LIBRARY = "the library alone"
 FLOOR, OWN, AGAIN, FLASK = "raw callable", "wsgi_core", "wsgi_core again", "Flask"
-# The modules of ``rungs/``, by the names of the applications in the report: first those of the ladder.
+# The modules of ``rungs/``, by the names of the applications in the report.
 LADDER = {
     FLOOR: "raw",
     "+ Werkzeug's Request": "with_request",
@@ -213,7 +217,8 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 def _case(key: str, title: str, library: str = "") -> Experiment:
     """Return the experiment of the case ``key``, with wsgi_core and Flask as contenders.
 
-    If ``library`` names a function of ``rungs/library.py``, its application is the first contender.
+    If ``library`` is given, it names a function of ``rungs/library.py``. The application that this function makes is
+    the first contender.
     """
     contenders = (
         Contender("wsgi_core", "loadtests.rungs.cases_app:create_app", {"framework": "wsgi_core"}),
@@ -309,7 +314,7 @@ _SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
 _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
-# The values of --servers. The loads on "waitress" include the services, which run on wsgi-core serve.
+# The values of --servers. "waitress" also selects the load SERVICES, which runs on wsgi-core serve.
 SERVERS = ("waitress", "gunicorn", "gthread", "granian", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 OWN_SERVER = "wsgi-core serve"
@@ -322,11 +327,11 @@ def served_rung(name: str, server: str = "waitress", model: str = "churn") -> Se
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
-    """Return the service that runs an application on ``server``.
+    """Return the service that runs an application on ``server``, which is ``OWN_SERVER`` or one of ``SERVERS``.
 
-    ``server`` is ``OWN_SERVER`` or one of ``SERVERS``, but not a model server. ``factory`` is ``"module:app"`` or
-    ``"module:function"``. If ``factory`` names a function, ``options`` has the function's arguments as Python source,
-    such as ``"model='null'"``, or ``""`` for no arguments. If ``factory`` names an application, ``options`` is None.
+    ``factory`` is ``"module:app"`` or ``"module:function"``. If it names a function, ``options`` has the function's
+    arguments as Python source, such as ``"model='null'"``, or ``""`` for no arguments. If it names an application,
+    ``options`` is None. Model servers are not supported.
     """
     target = factory if options is None else f"{factory}({options})"
     commands = {
@@ -338,9 +343,9 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
 
 
 def _on(server: str, words: str, names: Sequence[str] = PAIR) -> Load:
-    """Return the ``Load`` that measures the rungs ``names`` on ``server``, which is not waitress.
+    """Return the load that measures the rungs ``names`` on ``server``.
 
-    ``words`` is the text for the server in the load's title.
+    ``words`` describe the server in the load's title.
     """
     services = tuple(served_rung(name, server) for name in names)
     return Load(f"on_{server}", f"POST /predict with churn, {words}", "locust", services, server, (MODERATE,))
@@ -445,7 +450,7 @@ def _mlserver(name: str, workers: int) -> Service:
 
 
 def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
-    """Return the ``Load`` that measures this project's service and the ``services`` of a model server.
+    """Return the load that measures this project's service and the ``services`` of a model server.
 
     All services run the same model file and get the same rows.
     """
@@ -518,9 +523,7 @@ STUDIES = {
 
 
 def budget_of(study: Study, quick: bool) -> Budget:
-    """Return the budget of a study: a short one for ``--quick``, otherwise one that is long enough for narrow
-    intervals.
-    """
+    """Return the budget of ``study``. If ``quick`` is true, the budget is shorter, so intervals are wider."""
     budgets = {
         "core": (FULL_CORE, QUICK_CORE),
         "served": (SERVED_FULL, SERVED_QUICK),
@@ -532,11 +535,11 @@ def budget_of(study: Study, quick: bool) -> Budget:
 
 
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
-    """Return the study with only the loads to measure.
+    """Return ``study`` with only the loads to measure.
 
-    If ``servers`` is given, the study keeps only the loads on these servers. Otherwise the study keeps the loads of a
-    quick run or of a full run, as ``quick`` says. A quick run has one rate for each load. If the study has loads, a
-    quick run does not measure the models.
+    If ``servers`` is given, the study keeps only the loads on these servers. Otherwise it keeps the loads of a quick
+    run or of a full run, as ``quick`` says. In a quick run, each load keeps only its first share. If the study has
+    loads, a quick run does not measure the models.
     """
     wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:
@@ -551,9 +554,9 @@ def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without the services that cannot run here for a known reason (see ``_obstacle``).
+    """Return the study without the services that cannot run here, and the reasons, each with the title of the load.
 
-    A load without services is left out. Also return the reasons, as ``TITLE OF LOAD: reason``.
+    A load without services is left out.
     """
     loads, said = list[Load](), list[str]()
     for load in study.loads:
@@ -564,10 +567,7 @@ def runnable(study: Study) -> tuple[Study, list[str]]:
 
 
 def _obstacle(service: Service) -> str:
-    """Return why this system cannot run the service, or "" if no reason is known.
-
-    Two reasons are known: gunicorn does not run on Windows, and granian may not be installed.
-    """
+    """Return why this machine cannot run the service, or "" if no reason is known."""
     if service.server in POSIX_ONLY and sys.platform == "win32":
         return "gunicorn does not run on Windows"
     missing = service.server == "granian" and find_spec("granian") is None

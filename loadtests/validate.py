@@ -1,10 +1,13 @@
 """Validate the instrument with differences whose true values are known.
 
-- Each of four applications is compared with itself 50 times (in a quick run, 5 times). At most 5 % of the comparisons
-  may find a difference.
-- A delay of known length is added to each request, in Flask and in the bare callable (the lowest rung). The measured
-  length should be the known length.
-- The bare callable handles each request several times. Each further run should take as long as a single run.
+The *bare callable* is a plain WSGI function. The *ladder* is a series of applications, its *rungs*, from the bare
+callable up to Flask. A *contender* is an application in an experiment. The experiments are:
+
+- Four applications are each compared with themselves, 50 times (in a quick run, 5 times). At most 5 % of the
+  comparisons may find a difference.
+- Each request gets a delay of known length, in Flask and in the bare callable. The measured length should be the known
+  length.
+- The bare callable handles each request several times. Each *further run* should take as long as a single run.
 - Each step of the ladder is measured in an experiment of its own. The sum of the steps should be the difference between
   the first and the last rung.
 - Three rungs are measured in process and behind a server, to show what the server adds.
@@ -66,11 +69,11 @@ SERVED_NAMES = (FLOOR, OWN, FLASK)
 
 
 class Same(Record):
-    """The comparison of an application with itself.
+    """One comparison of the application ``subject`` with itself.
 
-    ``value`` is the measured difference, whose interval is ``low`` to ``high``. ``cost`` is the application's cost. All
-    four are in µs. ``naive_differs`` says whether a naive test (the function ``naive_differs``) finds a difference in
-    the same samples.
+    ``cost`` is the application's cost. ``value`` is the measured difference, with the interval from ``low`` to
+    ``high``. All are in µs. ``naive_differs`` says whether a naive test finds a difference in the same samples (see the
+    function ``naive_differs``).
     """
 
     subject: str
@@ -82,7 +85,7 @@ class Same(Record):
 
     @property
     def differs(self) -> bool:
-        """Whether the interval excludes 0, which is a false positive."""
+        """Whether the interval excludes 0. If it does, the comparison is a false positive."""
         return not self.low <= 0 <= self.high
 
 
@@ -120,10 +123,9 @@ def same_experiments() -> list[Experiment]:
 
 
 def delay_experiment(bare: bool) -> Experiment:
-    """Return an experiment on Flask or, if ``bare`` is true, on the bare callable.
+    """Return an experiment that delays requests in Flask or, if ``bare`` is true, in the bare callable.
 
-    It has a contender for each delay in ``DELAYS``, one of which is 0 µs. The reference is a contender without the
-    function that delays.
+    There is a contender for each delay in ``DELAYS``. The first contender, the reference, has no function that delays.
     """
     factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
@@ -133,48 +135,44 @@ def delay_experiment(bare: bool) -> Experiment:
 
 
 def delay_name(delay: int) -> str:
-    """Return the name of the contender with a delay of ``delay`` µs."""
     return f"{delay} µs"
 
 
 def runs_experiment() -> Experiment:
-    """Return an experiment that compares the bare callable with contenders that handle each request one or more times.
+    """Return an experiment in which the bare callable handles each request one or more times.
 
-    A further run is one more call of the bare callable in the same request. ``RUNS`` has the number of further runs of
-    each contender, beginning with 0.
+    The first contender, the reference, is the bare callable itself. There is a contender for each number of further
+    runs in ``RUNS``.
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
     contenders = (replace(rung(FLOOR), name=SINGLE), *made)
-    # Only one request: if bodies alternated, a single run would parse another body each time, but a further run the
-    # same body again, which can be faster.
+    # Only one request: with several bodies, only a further run would parse the same body again, which can be faster.
     return replace(_experiment("runs", "The bare callable with further runs", contenders), requests=_requests()[:1])
 
 
 def runs_name(runs: int) -> str:
-    """Return the name of the contender that calls the bare callable ``runs`` more times in each request."""
     return f"{runs} further"
 
 
 def step_experiments() -> list[Experiment]:
-    """Return an experiment for each two adjacent rungs of the ladder, and one for the first and the last rung."""
+    """Return an experiment for each pair of adjacent rungs of the ladder, and one for the first and the last rung."""
     rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
     found = [_experiment(f"{a.name} → {b.name}", b.name, (a, b)) for a, b in pairwise(rungs)]
     return [*found, _experiment(WHOLE, WHOLE, (rungs[0], rungs[-1]))]
 
 
 def heat_experiment(cold: bool) -> Experiment:
-    """Return an experiment with the bare callable, the core and Flask.
+    """Return an experiment with the bare callable, wsgi_core and Flask.
 
-    If ``cold`` is true, ``COLD_BYTES`` bytes are written before each request, to evict the caches. Otherwise the caches
-    are hot.
+    If ``cold`` is true, ``COLD_BYTES`` bytes are written before each request, to evict the CPU caches.
     """
     key = "cold" if cold else "hot"
     return _experiment(key, f"{key} caches", rungs(SERVED_NAMES), evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:
-    """Return a load with the bare callable, the core and Flask on waitress, with the null model."""
+    """Return a load with the bare callable, wsgi_core and Flask on waitress, with a model that does no work."""
     services = tuple(served_rung(name, model="null") for name in SERVED_NAMES)
     title = "The null model on waitress"
     return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
@@ -242,7 +240,7 @@ class Validating:
             result.processes.append(samples[experiment.key])
 
     def _measure_same(self, _: int) -> None:
-        """Compare each application with itself once, each comparison in ``AA_PACE.processes`` processes."""
+        """Compare each application in ``SUBJECTS`` with itself once, in ``AA_PACE.processes`` processes."""
         measured = [self.workers.measure(self.same, AA_PACE, self._seed()) for _ in range(AA_PACE.processes)]
         for one in self.same:
             self.found.same.append(judge(one.key, [processes[one.key] for processes in measured], self._seed()))
@@ -252,7 +250,7 @@ class Validating:
         served.Pair(served_load(), entries, SERVED_BUDGET, served.Spread()).measure(pair)
 
     def carry_out(self, console: Console) -> None:
-        """Run the remaining steps of the plan."""
+        """Run the remaining steps, and write ``validation.json`` after each step."""
         carry_out(self.plan, self.found, self.path, console)
 
 
@@ -260,17 +258,17 @@ class Validating:
 
 
 def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:
-    """Return the comparison of the application ``subject`` with itself. ``processes`` has its samples."""
+    """Return the comparison of the application ``subject`` with itself, from the samples of ``processes``."""
     tables = [matrix(process, 2) for process in processes]
     gap, cost = estimate(tables, [difference(2, 1), lambda costs: costs[..., 1]], seed)
     return Same(subject=subject, cost=cost.value, **gap._asdict(), naive_differs=naive_differs(tables))
 
 
 def naive_differs(tables: Sequence[FloatArray]) -> bool:
-    """Return whether Welch's t-test finds a difference between the blocks of two contenders, at the 5 % level.
+    """Return whether Welch's t-test at the 5 % level finds a difference between the blocks of two contenders.
 
-    The test treats the blocks of a process as independent, which is a common mistake. Its critical value is 1.96, as
-    for the normal distribution.
+    The test treats the blocks of a process as independent, which is a common mistake. Its critical value is 1.96, from
+    the normal distribution. Each table has the driver in column 0 and the contenders in columns 1 and 2.
     """
     a, b = (np.concatenate([table[:, column] for table in tables]) for column in (1, 2))
     error = math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
@@ -286,7 +284,10 @@ def wilson_estimate(found: Sequence[bool]) -> Estimate:
 
 
 def recovered(result: ExperimentResult) -> dict[int, Estimate]:
-    """Return the measured length of each delay above 0, in µs: the cost with this delay minus the cost with 0 µs."""
+    """Return the measured length of each delay above 0, in µs. The keys are the injected delays.
+
+    The measured length is the cost with this delay minus the cost with a delay of 0 µs.
+    """
     found = estimate(matrices(result), [_delay(result, delay) for delay in DELAYS[1:]])
     return dict(zip(DELAYS[1:], found, strict=True))
 
@@ -296,28 +297,27 @@ def _delay(result: ExperimentResult, delay: int) -> Figure:
 
 
 def slope(result: ExperimentResult) -> Estimate:
-    """Return the slope of the line through 0 that best fits the delays (least squares).
+    """Return the slope of the measured delays against the injected delays. An exact measurement has slope 1.
 
-    The x-axis is the injected delay, and the y-axis is the measured delay. An exact measurement has slope 1.
+    The line goes through 0, and is fitted by least squares.
     """
     return estimate(matrices(result), [_fitted({delay: _delay(result, delay) for delay in DELAYS[1:]})])[0]
 
 
 def _fitted(measured: Mapping[int, Figure]) -> Figure:
-    """Return the slope of the line through 0 that best fits the points of ``measured`` (least squares).
+    """Return a function that computes the slope of ``measured``: its values (y axis) against its keys (x axis).
 
-    The keys of ``measured`` are on the x-axis, and the values are on the y-axis.
+    The line goes through 0, and is fitted by least squares.
     """
     squares = sum(key * key for key in measured)
     return lambda cost: np.sum([key / squares * figure(cost) for key, figure in measured.items()], axis=0)
 
 
 class FurtherRuns(NamedTuple):
-    """The known and the measured duration of the further runs in one request, in µs.
+    """How long the further runs of the bare callable in one request take, in µs.
 
-    A further run is one more call of the bare callable in the same request. ``known`` is the number of further runs
-    times the cost of a single run. ``measured`` is the cost that the further runs add to the request. ``off`` is
-    ``measured`` minus ``known``.
+    ``known`` is the number of further runs times the cost of a single run. ``measured`` is the cost that the further
+    runs add to the request. ``off`` is ``measured`` minus ``known``.
     """
 
     known: Estimate
@@ -326,7 +326,7 @@ class FurtherRuns(NamedTuple):
 
 
 def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
-    """Return the durations of the further runs. The keys are the numbers of further runs, without 0."""
+    """Return the durations of the further runs. The keys are the numbers of further runs in ``RUNS``, without 0."""
     single, measured = _further(result)
 
     def figures(runs: int, one: Figure) -> list[Figure]:
@@ -337,16 +337,16 @@ def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
 
 
 def runs_slope(result: ExperimentResult) -> Estimate:
-    """Return the slope of the line through 0 that best fits the durations of the further runs (least squares).
+    """Return the slope of the measured against the known durations (see ``FurtherRuns``).
 
-    The x-axis is ``FurtherRuns.known``, and the y-axis is ``FurtherRuns.measured``. An exact measurement has slope 1.
+    The line goes through 0, and is fitted by least squares. An exact measurement has slope 1.
     """
     single, measured = _further(result)
     return estimate(matrices(result), [quotient(_fitted(measured), single)])[0]
 
 
 def _further(result: ExperimentResult) -> tuple[Figure, dict[int, Figure]]:
-    """Return the cost of a single run, and the cost that the further runs add to a request.
+    """Return functions that compute the cost of a single run, and the costs that further runs add to a request.
 
     The keys of the added costs are the numbers of further runs, without 0.
     """
@@ -363,10 +363,8 @@ def price(result: ExperimentResult, one: str, other: str) -> Estimate:
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
     """Return the sum of the steps' costs, the cost of the whole ladder, and the whole minus the sum, in µs.
 
-    ``steps`` are the results of ``step_experiments``: one for each step, and one with the key ``WHOLE``, which compares
-    the last rung with the first rung. The cost of a step is the upper rung's cost minus the lower rung's cost. The cost
-    of the whole ladder comes from the experiment ``WHOLE`` only, so it can differ from the sum. Each process gives one
-    value of the sum and one value of the whole.
+    ``steps`` has the results of ``step_experiments``. The cost of the whole ladder comes from the experiment with the
+    key ``WHOLE``: the cost of the last rung minus the cost of the first rung.
     """
     by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
     whole = by_process.pop(WHOLE)

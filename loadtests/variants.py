@@ -1,7 +1,7 @@
 """Measure the ladder on several interpreters or with several versions of a package: ``--python PATH``, ``--with SPEC``.
 
-Each variant has its own virtual environment with Flask and the core's dependencies. The measuring processes of the
-variants alternate.
+A *variant* is an interpreter with one version of a package. Each variant has its own virtual environment. The measuring
+processes of the variants alternate.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+
+from click import UsageError
 
 from loadtests.environments import interpreter, own_packages, versions
 from loadtests.instrument.inprocess import Workers
@@ -22,24 +24,27 @@ REPORTED = ("flask", "werkzeug")
 
 
 def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
-    """Return the study, and for each variant the ``Workers`` that start its measuring processes.
+    """Return the study, and a dict with the ``Workers`` that start the measuring processes of each variant.
 
-    The keys of the ``Workers`` are the variants' groups of experiments. Raises ``RunFailed`` if an environment cannot
-    be created.
+    The keys of the dict are the names of the groups of experiments. There is one group for each variant. Raises
+    ``RunFailed`` if an environment cannot be created. Raises ``UsageError`` if two variants have the same versions.
     """
     experiments, workers = [], {}
     for python in pythons or (sys.executable,):
         for package in packages or (FLASK,):
             name, started = _variant(python, package, timeout)
+            if name in workers:
+                raise UsageError(f"two variants have the same versions: {name}")
             workers[name] = started
             experiments.append(replace(NULL, key=f"null, {name}", title=name, group=name))
     return Study(VERSIONS, "The ladder on interpreters and versions", tuple(experiments), ()), workers
 
 
 def _variant(python: str, package: str, timeout: float) -> tuple[str, Workers]:
-    names = re.match(r"[\w.-]*", package)
-    flask = () if names and names[0].lower() == "flask" else (FLASK,)
+    required = re.split(r"[^\w.-]", package)[0].lower()
+    flask = () if required == "flask" else (FLASK,)
     found = interpreter([package, *flask, *NEEDED], python, runtime=False)
     about = versions(found, REPORTED)
     name = f"Python {about['Python']}, Flask {about['flask']}, Werkzeug {about['werkzeug']}"
+    name += "" if required in REPORTED else f", {package}"
     return name, Workers(timeout=timeout, python=found, root=own_packages(found))

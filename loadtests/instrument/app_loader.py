@@ -20,9 +20,9 @@ class AppError(Exception):
 def load_app(target: str) -> Any:
     """Return the application ``"module:app"``, or the result of the call ``"module:factory(...)"``.
 
-    The module is imported from the current folder or from the installed packages. Raises ``AppError`` if the name does
-    not exist or is not valid, if an argument of the call is not a literal, or if the object is neither a WSGI nor an
-    ASGI application.
+    The module is imported from the current folder or from the installed packages. Raises ``AppError`` if the module or
+    the name does not exist, or if the name is not valid. Also raises ``AppError`` if an argument of the call is not a
+    literal, or if the object is not a WSGI or ASGI application.
     """
     module, _, expression = target.partition(":")
     if not module.startswith("loadtests.rungs."):
@@ -60,9 +60,9 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return the object that ``expression`` names or, if it is a call with literal arguments, the result of the call.
+    """Return the object that ``expression`` names, or the result of the call ``expression`` with literal arguments.
 
-    The name may have dots, which gunicorn does not allow.
+    The name may have dots, as in ``"package.app"``.
     """
     try:
         tree = ast.parse(expression, mode="eval").body

@@ -1,8 +1,8 @@
-"""Drive an ASGI application in process, as ``driver.py`` drives a WSGI application.
+"""Call an ASGI application in process, and time blocks of requests, as ``driver.py`` does for WSGI.
 
-The driver awaits the application directly, and passes the whole body in one message: there is no socket, no task for a
-request and no waiting. The cost of the driver is measured with an ASGI application that does nothing, and is
-subtracted. So the result is the cost of the framework without its server, and the report says so.
+There is no socket, no task for a request and no waiting: the application is awaited directly, and the whole body is in
+one message. The cost of an ASGI application that does nothing is subtracted. So the result is the cost of the framework
+without a server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ STARTUP_SECONDS = 30.0
 
 
 class ScopeMaker:
-    """A source of scopes and bodies for a list of requests. After the last request, the first one follows again."""
+    """An endless source of ASGI scopes and bodies. After the last of ``requests``, the first follows again.
+
+    ``statuses`` has the expected status line of each request. If ``evict`` is given, it is called before each scope is
+    made.
+    """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
         known = [int(status.partition(" ")[0]) for status in statuses] or [0] * len(requests)
@@ -34,7 +38,7 @@ class ScopeMaker:
         self.evict = evict
 
     def make(self) -> tuple[Message, bytes, int]:
-        """Return a new scope, the body, and the expected status code.
+        """Return a new scope, the body, and the expected status code. Without statuses, the code is 0.
 
         The method and the path are new strings each time, as in a real request (see ``EnvironMaker.make``).
         """
@@ -71,9 +75,9 @@ def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
 
 
 class AsgiTarget:
-    """An ASGI application that is called in process, to get its responses and to time its requests.
+    """An ASGI application to ask for responses and to time. It runs in one event loop.
 
-    The application runs in one event loop. Its lifespan begins before the first request.
+    Its lifespan begins before the first request.
     """
 
     def __init__(self, app: Application) -> None:
@@ -89,14 +93,14 @@ class AsgiTarget:
         return self._runner.run(_ask(self.app, request))
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request.
+        """Set the requests to time. ``statuses`` has the expected status line of each request.
 
-        If ``evict`` is not None, it is called before each request.
+        If ``evict`` is given, it is called before each request.
         """
         self.scopes = ScopeMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:
-        """Time a block of ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status."""
+        """Time ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status."""
         return self._runner.run(_run_block(self.app, self.scopes, requests))
 
 
@@ -104,7 +108,7 @@ async def _begin_lifespan(app: Application) -> None:
     """Send lifespan.startup, and wait until the application answers, returns or raises an exception.
 
     An exception is ignored, because an application without support for lifespan raises one. Raises ``WrongResponse`` if
-    the application answers that its startup failed, and ``TimeoutError`` if it does not answer within
+    the application answers that its startup failed. Raises ``TimeoutError`` if there is no answer within
     ``STARTUP_SECONDS``.
     """
     started = asyncio.get_running_loop().create_future()

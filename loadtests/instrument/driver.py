@@ -1,8 +1,8 @@
-"""Drive a WSGI application in process: get responses to compare, and time a block of requests.
+"""Call a WSGI application in process: get responses to compare, and time blocks of requests.
 
-A timed request is the call of the application, the iteration over the body, and ``close()``, as in a server. The driver
-also makes the environ and checks the status. What the driver itself costs is measured in the same rounds with an
-application that does nothing, and is subtracted.
+The *driver* is this code. A timed request is the call of the application, the iteration over the body, and ``close()``,
+as in a server. The driver also makes the environ and checks the status. To find the driver's own cost, an application
+that does nothing is timed too. This cost is subtracted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class WrongResponse(Exception):
 
 
 class Response(NamedTuple):
-    """A response to compare: the status line, the headers as sorted pairs with names in lower case, and the body."""
+    """A response to compare: the status line, the sorted headers with names in lower case, and the body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -40,16 +40,15 @@ class Block(NamedTuple):
 
 
 def resolve(factory: str) -> Callable[..., Any]:
-    """Import the function ``"module:name"``, which makes an application, and return it."""
+    """Import the function ``"module:name"``, which makes an application, and return the function."""
     module, _, name = factory.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), name)
     return found
 
 
 def ask(app: WSGIApplication, request: Request) -> Response:
-    """Send one request without timing it, and return the response.
+    """Send one request without timing it, and return the response without the values of its cookies.
 
-    The values of cookies are removed from the response, because a signed cookie contains the time of its signature.
     Raises ``WrongResponse`` if the application does not call ``start_response``, or if it calls ``write()``.
     """
     started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -59,7 +58,7 @@ def ask(app: WSGIApplication, request: Request) -> Response:
         return _no_write
 
     environ, _ = EnvironMaker([request]).make()
-    body = _consume(app(environ, start_response))
+    body = b"".join(consume(app(environ, start_response)))
     if not started:
         raise WrongResponse("start_response was not called")
     status, headers = started[-1]
@@ -75,9 +74,10 @@ def _comparable(name: str, value: str) -> str:
     return ";".join([cookie.partition("=")[0], *attributes])
 
 
-def _consume(result: Iterable[bytes]) -> bytes:
+def consume(result: Iterable[bytes]) -> list[bytes]:
+    """Return the chunks of an application's result, and close the result, as a server does."""
     try:
-        return b"".join(result)
+        return list(result)
     finally:
         close = getattr(result, "close", None)
         if close is not None:
@@ -92,10 +92,10 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """The allowed differences between a contender's responses and the other contenders' responses.
+    """How the responses of one application may differ from those of the other applications.
 
-    The contender's responses must have the additional ``headers``. The values of the JSON ``fields`` may differ, but
-    their types must be the same.
+    The responses of this application must have the additional ``headers``. The values of the JSON ``fields`` may
+    differ, but not their types.
     """
 
     headers: tuple[str, ...] = ()
@@ -107,18 +107,15 @@ def compare(
     requests: Sequence[Request],
     allowed: Mapping[str, Allowed] | None = None,
 ) -> None:
-    """Compare the responses of all contenders, request by request.
+    """Raise ``WrongResponse`` if the responses of two applications to the same request differ.
 
-    The reference is the first contender without allowed differences. If every contender has allowed differences, the
-    reference is the first contender, and its own allowed headers are not checked.
+    The keys of ``responses`` and ``allowed`` are the applications' names. Each application is compared with a
+    reference: the first application without allowed differences or, if there is none, the first application. The status
+    lines, headers and bodies must be equal, except for the differences in ``allowed``. The order of the headers and the
+    case of their names do not matter.
 
-    Raises ``WrongResponse`` if the status line, the headers or the body of a contender differ from the reference. The
-    exceptions are in ``allowed``: the contender's responses must have the headers that it names, and may have other
-    values in the JSON fields that it names. The order of the headers and the case of their names are ignored. The
-    message names the contender and the request, and shows both responses.
-
-    If a contender has allowed fields, the compared bodies must be JSON objects with these fields. If a body is not, an
-    exception other than ``WrongResponse`` is raised, such as ValueError or KeyError.
+    If an application has allowed ``fields`` and a compared body is not a JSON object with these fields, another
+    exception is raised, such as ValueError or KeyError.
     """
     own = dict(allowed or {})
     # The other contenders are compared with the first contender that has no allowed differences.
@@ -131,7 +128,10 @@ def compare(
 
 
 def check_status(name: str, request: Request, response: Response) -> None:
-    """Raise ``WrongResponse`` if the status is not the one that the request expects. The message shows the response."""
+    """Raise ``WrongResponse`` if ``response`` does not have the status that ``request`` expects.
+
+    ``name`` is the application's name for the message.
+    """
     if not request.expects(response.status.partition(" ")[0]):
         raise WrongResponse(
             f"{name} responds with {response.status} to {request}, expected {request.status or '2xx'}. The body:\n"
@@ -140,9 +140,9 @@ def check_status(name: str, request: Request, response: Response) -> None:
 
 
 def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
-    """Return whether ``response`` is equal to ``reference``, except for the differences in ``allowed``.
+    """Return whether the responses are equal, except for the differences in ``allowed``.
 
-    Return False if ``response`` lacks a header of ``allowed.headers``.
+    If ``response`` lacks a header in ``allowed.headers``, return False.
     """
     own = [header for header in response.headers if header[0] in allowed.headers]
     if len(own) != len(allowed.headers):
@@ -154,10 +154,10 @@ def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
 
 
 def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
-    """Return the response with the values of ``fields`` replaced by the names of their types.
+    """Return the response with the values of the JSON ``fields`` replaced by the names of their types.
 
-    Content-Length depends on the values. So it is removed, but only if it is correct and the body has the JSON format
-    of the rungs: sorted keys, no spaces, and a newline at the end.
+    Content-Length depends on the values, so a correct Content-Length is removed. Content-Length is kept if the body
+    does not have the format of ``rungs.work.to_json``.
     """
     value = json.loads(response.body)
     for name in fields:
@@ -179,11 +179,10 @@ def _difference(request: Request, one: tuple[str, Response], other: tuple[str, R
 
 
 def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
-    """Time ``requests`` requests, each with a new environ. Raises ``WrongResponse`` at the first unexpected status
-    line.
+    """Time ``requests`` requests, each with a new environ.
 
     The garbage collector runs within the block, as in production. It also runs before the block, so that no block
-    collects the garbage of the block before it.
+    collects the garbage of another block. Raises ``WrongResponse`` at the first unexpected status line.
     """
     status = ""
 
@@ -197,12 +196,7 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Bl
     for _ in range(requests):
         status = ""
         environ, expected = environs.make()
-        result = app(environ, start_response)
-        for _chunk in result:
-            pass
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
+        consume(app(environ, start_response))
         if status != expected:
             raise WrongResponse(f"expected {expected!r}, got {status!r}")
     return Block(requests, time.process_time_ns() - cpu, time.perf_counter_ns() - wall)
@@ -211,8 +205,8 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Bl
 def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
     """Time each of ``requests`` requests separately, and add up the times.
 
-    The times include neither the eviction before each request nor the making of the environ. Raises ``WrongResponse``
-    at the first unexpected status line.
+    The times include neither the making of the environ nor the eviction of the CPU caches before it. Raises
+    ``WrongResponse`` at the first unexpected status line.
     """
     status, cpu, wall = "", 0, 0
 
@@ -226,12 +220,7 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
         status = ""
         environ, expected = environs.make()
         wall_before, cpu_before = time.perf_counter_ns(), time.process_time_ns()
-        result = app(environ, start_response)
-        for _chunk in result:
-            pass
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
+        consume(app(environ, start_response))
         cpu, wall = cpu + time.process_time_ns() - cpu_before, wall + time.perf_counter_ns() - wall_before
         if status != expected:
             raise WrongResponse(f"expected {expected!r}, got {status!r}")
@@ -239,30 +228,29 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
 
 
 class WsgiTarget:
-    """A WSGI application that is called in process, to get its responses and to time its requests."""
+    """A WSGI application to ask for responses and to time."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
 
     def ask(self, request: Request) -> Response:
-        """Send one request without timing it, and return the response."""
         return ask(self.app, request)
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request.
+        """Set the requests to time. ``statuses`` has the expected status line of each request.
 
-        If ``evict`` is not None, it is called before each request.
+        If ``evict`` is given, it is called before each request.
         """
         self.environs = EnvironMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:
-        """Time a block of ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status line."""
+        """Time ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status line."""
         run = run_cold_block if self.environs.evict else run_block
         return run(self.app, self.environs, requests)
 
 
 def freeze_heap() -> None:
-    """Exclude all objects that exist now from garbage collection, so that a collection before a block is fast.
+    """Exclude all objects that exist now from garbage collection.
 
     In production, the oldest generation is collected so rarely that its cost per request is negligible. Here, such a
     collection would fall into a single block.
@@ -272,10 +260,7 @@ def freeze_heap() -> None:
 
 
 def clock_step_ns(clock: Callable[[], int] = time.process_time_ns, ticks: int = 5) -> int:
-    """Return the resolution of ``clock`` in ns: the median of ``ticks`` steps of the clock.
-
-    The resolution of the CPU clock is less than a microsecond on Linux, and about 16 ms on Windows.
-    """
+    """Return the resolution of ``clock`` in ns: the median of ``ticks`` steps of the clock."""
     steps = []
     for _ in range(ticks):
         before = now = clock()

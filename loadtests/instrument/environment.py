@@ -26,8 +26,8 @@ def describe() -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False),
         "threads": psutil.cpu_count(),
         "usable_threads": _usable_threads(),
-        "governor": _governor(),
-        "turbo": _turbo(),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip(),
+        "turbo": _read("/sys/devices/system/cpu/cpufreq/boost").strip(),
         "memory_mb": psutil.virtual_memory().total >> 20,
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
@@ -38,10 +38,10 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """Return the conditions that can change during a run: the code's revision, the load, and the stolen CPU time.
+    """Return the conditions that can change during a run.
 
-    The load is the load average and the CPU use in percent. The stolen time is the number of seconds of CPU time that
-    the host has taken from this virtual machine since the virtual machine was started.
+    ``load_average`` is empty if it is unknown. ``stolen_seconds`` is the CPU time that the host has taken from this
+    virtual machine since the virtual machine started.
     """
     times = psutil.cpu_times()
     return {
@@ -60,9 +60,9 @@ def _load_average() -> list[float]:
 
 
 def revision() -> str:
-    """Return the git revision of this checkout, or ``""`` outside a checkout or without git.
+    """Return the git revision of this checkout. If tracked files have uncommitted changes, append ``+``.
 
-    If tracked files have uncommitted changes, the revision ends with ``+``.
+    Return ``""`` outside a checkout or without git.
     """
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
@@ -100,14 +100,6 @@ def _cpu_name() -> str:
 def _usable_threads() -> int | None:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else None
-
-
-def _governor() -> str:
-    return _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
-
-
-def _turbo() -> str:
-    return _read("/sys/devices/system/cpu/cpufreq/boost").strip()
 
 
 def _read(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Evict data and code from the CPU caches before a request, as a server's other work does between two requests.
+"""Evict data and code from the CPU caches before a request, as other work of a server does between two requests.
 
 Writing to memory evicts data. Calling many other functions evicts code, and also fills the branch predictor.
 """
@@ -25,10 +25,10 @@ def other_{number}(a):
 
 
 class Eviction(NamedTuple):
-    """How much data and code to evict from the CPU caches.
+    """How much to evict from the CPU caches.
 
-    ``data`` is the size of the memory to write to, in bytes. Each cache line of this memory gets one write. ``code`` is
-    the number of different functions to call.
+    ``data`` is the size in bytes of a memory block: each of its cache lines is written once. ``code`` is the number of
+    different functions to call.
     """
 
     data: int = 0

@@ -1,7 +1,8 @@
 """The job of one measuring process: experiments with their contenders and requests, and how long to measure.
 
-This module imports nothing that a measuring process does not need, because the heap of that process affects the
-results.
+A *contender* is an application in an experiment. A *driver* is a contender that does nothing: its cost is the cost of
+calling an application. A *round* times one block of requests of each contender. This module imports little, because the
+heap of a measuring process affects the results.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 class Contender:
     """One application in an experiment. ``factory`` is ``"module:name"``, and is called with ``options``.
 
-    If the experiment requires equal responses, two differences are allowed: the contender's responses must have the
-    additional headers ``own_headers``, and may have other values in the JSON fields ``own_fields``. If ``compared`` is
-    false, the contender's responses are not compared. A contender with ``is_driver`` does nothing: its cost is
-    subtracted from the costs of the other contenders with the same ``protocol``. The protocol is WSGI or ASGI. If it is
-    ANY, the worker finds out the application's protocol.
+    ``protocol`` is WSGI, ASGI or ANY. With ANY, the measuring process finds out the protocol. If ``is_driver`` is true,
+    the cost of this contender is subtracted from the costs of the contenders with the same protocol.
+
+    ``own_headers`` are additional headers that this contender must send. ``own_fields`` are JSON fields whose values
+    may differ. If ``compared`` is false, the responses of this contender are not compared.
     """
 
     name: str
@@ -44,13 +45,13 @@ class Contender:
 class Experiment:
     """Contenders that get the same requests and are timed in the same rounds.
 
-    If ``requests`` is empty, the requests of ``case`` are sent. If ``alike`` is true, the responses of all contenders
-    must be equal, apart from the differences that ``Contender`` allows. Ratios are relative to the contender
-    ``reference``. If ``ladder`` is true, the report also shows what each contender adds to the contender before it.
+    If ``requests`` is empty, the requests of ``case`` are sent (see ``cases.py``). If ``alike`` is true, the responses
+    of all contenders must be equal, apart from the differences that ``Contender`` allows. Ratios are relative to the
+    contender ``reference``. If ``ladder`` is true, the report also shows what each contender adds to the contender
+    before it. ``evict`` is what to evict from the CPU caches before each request.
 
-    The experiments of one ``group`` are measured in the same processes. Experiments that import many modules are not in
-    the group ``MAIN``, so that they do not enlarge the processes of this group. ``evict`` is what to evict from the CPU
-    caches before each request.
+    The experiments of one ``group`` are measured in the same processes. Experiments that import many modules have their
+    own groups, because these modules enlarge the heap.
     """
 
     key: str
@@ -68,7 +69,8 @@ class Experiment:
     def drivers(self) -> dict[str, str]:
         """The name of the driver whose cost is subtracted, by the name of the contender.
 
-        A contender without an entry has the WSGI driver, which is column 0 of the samples and not in ``contenders``.
+        A contender without an entry has the WSGI driver, which is not in ``contenders``. The samples of the WSGI driver
+        are in column 0.
         """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {
@@ -92,8 +94,8 @@ class Experiment:
 class Pace:
     """How many processes measure, and how long each process measures.
 
-    In each process, an experiment takes about ``seconds``, the warm-up of a contender ``warm_up`` seconds, and a block
-    ``block_ms`` milliseconds.
+    In each process, an experiment takes about ``seconds``, the warm-up of a contender takes ``warm_up`` seconds, and a
+    block takes ``block_ms`` milliseconds.
     """
 
     processes: int
@@ -102,7 +104,10 @@ class Pace:
     block_ms: float
 
     def process_seconds(self, experiments: Sequence[Experiment], start: float = 0.4) -> float:
-        """Return how many seconds one process takes for all ``experiments``: its start, the warm-ups and the rounds."""
+        """Return how many seconds one process takes for ``experiments``.
+
+        ``start`` is the number of seconds that the process takes to start.
+        """
         warm_ups = sum(len(one.contenders) + 1 for one in experiments) * self.warm_up
         # The last round is completed, which adds about half a round to each experiment.
         return start + warm_ups + len(experiments) * (self.seconds + 0.05)
@@ -110,9 +115,9 @@ class Pace:
 
 @dataclass(frozen=True)
 class Hooks:
-    """The user's functions, as ``"module:name"``, or ``""``.
+    """The user's functions, each as ``"module:name"``, or ``""`` for none.
 
-    ``setup`` is called before a process loads the applications, and ``reset`` after each round.
+    ``setup`` is called before a process loads the applications. ``reset`` is called after each round.
     """
 
     setup: str = ""
@@ -122,7 +127,7 @@ class Hooks:
 def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:
     """Return the job of a measuring process.
 
-    ``pace`` has the values for timing: ``seconds``, ``warm_up``, ``block_ms`` and ``seed``. Without these values, the
-    process times nothing. It sends each request once, and compares responses that must be equal.
+    ``pace`` has the values for timing: ``seconds``, ``warm_up``, ``block_ms`` and ``seed``. Without ``seconds``, the
+    process times nothing: it sends each request once, and compares responses that must be equal.
     """
     return {"experiments": [one.to_json() for one in experiments], "hooks": asdict(hooks), "seconds": 0.0, **pace}

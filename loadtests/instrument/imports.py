@@ -30,14 +30,14 @@ print(json.dumps({{"wall_ms": wall / 1e6, "cpu_ms": cpu / 1e6, "memory_kb": memo
 
 
 def measure_round(number: int) -> list[Import]:
-    """Measure one import of each module, in a random order that depends on ``number``."""
+    """Measure one import of each module in ``MODULES``, in a random order that ``number`` determines."""
     order = list(MODULES)
     random.Random(number).shuffle(order)
     return [measure_one(module, number) for module in order]
 
 
 def measure_one(module: str, number: int) -> Import:
-    """Measure one import of ``module`` in a new interpreter. ``number`` is the number of the round, for the result."""
+    """Measure one import of ``module`` in a new interpreter. The result records ``number``, the number of the round."""
     statement = "pass" if module == NOTHING else f"import {module}"
     _compile(statement)
     return Import(module=module, round=number, **json.loads(_run(_PROGRAM.format(statement=statement))))
@@ -45,9 +45,7 @@ def measure_one(module: str, number: int) -> Import:
 
 @functools.cache
 def _compile(statement: str) -> None:
-    """Run ``statement`` once, so that the bytecode of its imports is on disk, as it is in production after the first
-    start.
-    """
+    """Run ``statement`` once, so that the bytecode of its imports is on disk, as in production."""
     _run(statement)
 
 

@@ -1,6 +1,6 @@
-"""Run the in-process part of a study.
+"""Run measuring processes, one after another, each with its own hash seed.
 
-Worker processes measure the contenders, one process after another, each with its own hash seed.
+A *contender* is an application in an experiment. A *worker* is a measuring process (see ``worker.py``).
 """
 
 from __future__ import annotations
@@ -44,16 +44,17 @@ class Mismatch(RunFailed):
 
 
 class ModelNotLoaded(RunFailed):
-    """A rung cannot load its model."""
+    """An application cannot load its model."""
 
     exit_code = 3
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The protocol of a contender, and how its responses differ from those of the first contender.
+    """How one contender responds.
 
-    ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request whose responses differ.
+    ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request whose response differs from
+    the response of the first contender.
     """
 
     protocol: str
@@ -62,10 +63,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Workers:
-    """How to start measuring processes: the user's hooks, and the Python to use.
+    """How to start workers: the user's hooks, and the Python to use.
 
-    A process is ended after three times its planned duration plus ``timeout`` seconds. ``root`` is the folder from
-    which ``python`` imports this package.
+    A worker is ended after three times its planned duration plus ``timeout`` seconds. ``python`` imports this package
+    from the folder ``root``.
     """
 
     hooks: Hooks = field(default_factory=Hooks)
@@ -74,18 +75,17 @@ class Workers:
     root: str = ROOT
 
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
-        """Send every request once to each contender, without timing it.
+        """Send every request once to each contender without timing it, and return how each contender responds.
 
-        Return each contender's protocol, and how its responses differ from those of the first contender. The keys are
-        the experiment's key and the contender's name. Raises ``Mismatch`` if a response is missing or has an unexpected
-        status, or if responses differ that must be equal. Raises ``RunFailed`` if an application cannot be loaded or
-        fails, or if the process exceeds its time limit.
+        The result is a dict by the experiment's key and then by the contender's name. Raises ``Mismatch`` if a response
+        is missing or has an unexpected status, or if responses differ that must be equal. Raises ``RunFailed`` if an
+        application cannot be loaded or fails, or if the worker exceeds its time limit.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
         return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
 
     def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
-        """Measure all experiments in one new process. Return the samples of the process by the experiment's key.
+        """Measure all experiments in one new worker. Return the samples of each experiment by its key.
 
         Raises the same exceptions as ``try_out``.
         """
@@ -106,10 +106,10 @@ class Workers:
 
 
 def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
-    """Run a worker until it ends, and return its exit code. If it does not end in ``limit`` + 10 seconds, return -1.
+    """Run a worker until it ends, kill its process group (on Windows, only the worker), and return its exit code.
 
-    Before the function returns, it kills the worker's process group (on Windows, only the worker). The application's
-    output goes to a file. A pipe would stay open as long as a child process of the application runs.
+    If the worker does not end within ``limit`` + 10 seconds, return -1. The worker's output goes to ``log.txt``,
+    because a pipe would stay open as long as a child process of the application runs.
     """
     with (folder / "log.txt").open("wb") as log:
         worker = subprocess.Popen(
@@ -151,7 +151,7 @@ def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
 def failed(said: str) -> RunFailed:
     """Return the exception for ``said``, the error that a worker has reported.
 
-    If the error is a ``ModelError``, return a ``ModelNotLoaded`` with the reason and without the traceback.
+    If the error is a ``ModelError``, the exception is ``ModelNotLoaded`` without the traceback.
     """
     kind, _, reason = said.rpartition("\n")[2].partition(": ")
     if kind.rpartition(".")[2] == "ModelError":
@@ -162,8 +162,8 @@ def failed(said: str) -> RunFailed:
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
     """Return a text that says what the worker was doing when it ended.
 
-    If the worker exceeded its time limit, the tracebacks of its threads follow, if the worker has written them.
-    Otherwise the end of the worker's output follows.
+    If the worker exceeded its time limit, the text has the tracebacks of its threads, if there are any. Otherwise the
+    text has the end of the worker's output.
     """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"

@@ -1,4 +1,4 @@
-"""A plan of steps that can be interrupted and resumed. It records the labels of the steps that are done."""
+"""A plan of steps that can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# This number of first repetitions of each kind of step is never skipped.
+# How many repetitions of each kind of step are never skipped.
 NEEDED = 3
 
 
@@ -28,9 +28,9 @@ def repeated(label: str, times: int, seconds: float, run: Callable[[int], None])
 
 
 def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
-    """Return all steps in the order of their positions, so that each kind of step is spread evenly over the run.
+    """Return all steps in the order of their positions.
 
-    So a drift of the machine affects all kinds alike.
+    So a drift of the machine affects all kinds of steps alike.
     """
     return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
 
@@ -38,9 +38,8 @@ def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
 class Plan:
     """The steps of a run. Each step has its own label.
 
-    ``done`` has the labels of the steps that are done, except the steps that run again in each resumed run (see
-    ``Step.always``). The caller stores ``done`` in a file. ``left`` has the steps that were not in ``done`` when the
-    plan was made.
+    ``done`` has the labels of the completed steps, except steps whose ``always`` is true. ``left`` has the steps that
+    were not completed when the plan was made.
     """
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:
@@ -49,7 +48,6 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """The planned duration of ``left`` in seconds."""
         return sum(step.seconds for step in self.left)
 
     @property
@@ -58,10 +56,10 @@ class Plan:
         return all(step.always for step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
-        """Run the steps in ``left``. After each step, call ``keep`` to write the file.
+        """Run the steps in ``left``. After each step, call ``keep``. Return the number of skipped steps.
 
-        ``deadline`` is in seconds from now. A step that would end later is skipped if its ``may_be_skipped`` is true.
-        Return the number of skipped steps.
+        If ``deadline`` is given, a step that would end more than ``deadline`` seconds from now is skipped if its
+        ``may_be_skipped`` is true.
         """
         steps = [replace(step, run=partial(self._carry_out, step)) for step in self.left]
         return run_steps(steps, console, keep, deadline)

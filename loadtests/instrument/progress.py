@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the run that takes about ``seconds`` and stores its own result.
+    """A part of a run. ``run`` takes about ``seconds``, and stores its own result.
 
     If ``may_be_skipped`` is true, the step is skipped when there is not enough time for it. If ``always`` is true, the
     step runs again when an interrupted run is resumed.
@@ -27,18 +27,18 @@ class Step:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as text: in seconds below two minutes (``"75 s"``), otherwise in minutes (``"4 min"``)."""
+    """Return a duration as text: below two minutes in seconds (``"75 s"``), otherwise in minutes (``"4 min"``)."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def run_steps(
     steps: Sequence[Step], console: Console, after_each: Callable[[], None], deadline: float | None = None
 ) -> int:
-    """Run the steps in order, and call ``after_each`` after each step. An exception ends the run.
+    """Run the steps in order, and call ``after_each`` after each step. Return the number of skipped steps.
 
-    A step that may be skipped is skipped if it would end later than ``deadline`` seconds from now. If ``deadline`` is 0
-    or None, no step is skipped. If the steps so far took longer than planned, each further step is expected to take
-    longer in the same proportion. Return the number of skipped steps.
+    If ``deadline`` is above 0, a step whose ``may_be_skipped`` is true is skipped if it would end more than
+    ``deadline`` seconds from now. If the steps so far took longer than planned, the next steps are expected to take
+    longer too.
     """
     planned, skipped, started = 0.0, 0, time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

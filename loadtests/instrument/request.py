@@ -1,8 +1,8 @@
-"""One HTTP request, as bytes. Everything that is sent or measured is made from these bytes.
+"""One HTTP request as bytes. Everything that is sent or measured is made from these bytes.
 
-The load generators send the bytes over a socket. For measurements in process, waitress's own parser and task convert
-the same bytes to the environ. So in process, an application gets the environ that it gets behind waitress, except for
-the ports, the client's address, and the variables that ``Request.without`` removes.
+Load generators send the bytes over a socket. In process, waitress's own parser and task convert the bytes to the
+environ. So an application gets the environ that it gets behind waitress, except for the ports, the client's address,
+and the variables in ``Request.without``.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class RequestError(Exception):
 class Request:
     """A request as a client sends it. Its strings are bytes decoded as latin-1.
 
-    ``status`` is the status code that the response must have; with 0, any 2xx is accepted. ``without`` names environ
-    variables to remove: waitress sets some variables that other servers do not set.
+    ``status`` is the status code that the response must have; 0 accepts any 2xx. ``without`` names environ variables to
+    remove.
     """
 
     method: str
@@ -57,10 +57,10 @@ class Request:
     without: tuple[str, ...] = ()
 
     def message(self, host: str = HOST) -> bytes:
-        """Return the bytes to send.
+        """Return the bytes to send. A missing Host header is added.
 
-        Host is added if it is missing. Content-Length is added if it is missing, there is no Transfer-Encoding, and the
-        request has a body or is a POST, PUT or PATCH.
+        A missing Content-Length is added if the request has a body or is a POST, PUT or PATCH. With Transfer-Encoding,
+        it is not added.
         """
         names = {name.lower() for name, _ in self.headers}
         lines = [f"{self.method} {self.target} HTTP/1.1"]
@@ -80,14 +80,14 @@ class Request:
         return chunk + b"0\r\n\r\n"
 
     def expects(self, code: str) -> bool:
-        """Return whether ``code`` is a status code that the request expects."""
+        """Return whether the status code ``code`` is expected."""
         return code == str(self.status) if self.status else code.startswith("2")
 
     def __str__(self) -> str:
         return f"{self.method} {self.target}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the request as a dict for JSON. ``from_json`` makes an equal request from the dict."""
+        """Return the request as a dict for JSON (see ``from_json``)."""
         return {**asdict(self), "body": self.body.decode("latin-1")}
 
     @classmethod
@@ -99,8 +99,9 @@ class Request:
 
 
 def json_request(target: str, value: object, **options: Any) -> Request:
-    """Return a POST with ``value`` as JSON and the headers of a typical client. ``options`` set other fields of the
-    request.
+    """Return a POST with ``value`` as JSON and the headers of a typical client.
+
+    ``options`` are further fields of the request.
     """
     headers = (*CLIENT_HEADERS, ("Content-Type", "application/json"))
     return replace(Request("POST", target, headers, json.dumps(value).encode()), **options)
@@ -137,9 +138,10 @@ def _still_connected() -> bool:
 
 
 class EnvironMaker:
-    """A source of environs for a list of requests. After the last request, the first one follows again.
+    """An endless source of environs. After the last of ``requests``, the first follows again.
 
-    ``evict``, if given, is called for each new environ. It evicts data or code from the CPU caches.
+    ``statuses`` has the expected status line of each request. If ``evict`` is given, it is called before each environ
+    is made.
     """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
@@ -148,10 +150,10 @@ class EnvironMaker:
         self.evict = evict
 
     def make(self) -> tuple[WSGIEnvironment, str]:
-        """Return a new environ with its own stream, and the expected status line.
+        """Return a new environ with its own stream, and the expected status line. Without statuses, the line is empty.
 
-        The method and the path are new strings each time. A string keeps its hash after the first look-up in a
-        dictionary, but the strings of a real request are always new.
+        The method and the path are new strings each time. A string stores its hash after the first look-up in a dict,
+        but the strings of a real request are always new.
         """
         template, method, path, body, status = next(self._cycle)
         if self.evict:

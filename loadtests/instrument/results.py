@@ -1,19 +1,18 @@
 """The result file ``results.json``: all samples of a run, and the conditions of the measurement.
 
-The file has no verdicts: ``report/analysis.py`` computes them from the samples each time. The file is written after
-every step, so after an interruption it has the samples of the completed steps.
+A *contender* is an application in an experiment. A *load* is a measurement behind a server. The file has no verdicts:
+``report/analysis.py`` computes them. The main parts of the file are:
 
 ``experiments``
-    Measured in process. Each experiment has ``contenders`` and ``processes``. A process has ``blocks`` of [round,
-    contender, requests, CPU ns, wall ns]. Contender 0 is the WSGI driver, whose cost is subtracted. From the cost of an
-    ASGI contender, the cost of the contender that ``drivers`` names is subtracted instead.
+    Measured in process. A process has ``blocks`` of [round, contender, requests, CPU ns, wall ns]. Contender 0 is the
+    WSGI driver, an application that does nothing. Its cost is subtracted from the costs of all contenders without an
+    entry in ``drivers``. An entry in ``drivers`` names the contender whose cost is subtracted instead.
 ``loads``
-    Measured behind a server: one entry for each load and ``mode``. ``"rate"`` is a fixed moderate rate, at which the
-    server's CPU time per request is measured. At ``"saturation"``, the clients send as many requests as the server can
-    answer, and the rate is measured.
+    Measured behind a server. In the mode ``"rate"``, requests are sent at a fixed rate, to measure the server's CPU
+    time per request. In the mode ``"saturation"``, the maximum rate is measured.
 ``latencies``
-    Measured behind a server at several rates. In ``runs`` with the ``generator`` ``"open loop"``, a latency counts from
-    the planned start of the request. Runs with ``"locust"`` are Locust's closed loop at the same rate.
+    Measured behind a server at several rates. In runs with the ``generator`` ``"open loop"``, a latency counts from the
+    planned start of the request. Runs with ``"locust"`` are a closed loop.
 ``skipped``
     What was not measured on this machine, and why.
 """
@@ -47,7 +46,7 @@ class Sample(NamedTuple):
 
 
 class Record(BaseModel):
-    """A result file or a part of it. Unknown keys are errors."""
+    """A result file or a part of a result file. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,9 +58,7 @@ class Record(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the contents of ``path``. Raises ``ResultError`` if the file cannot be read or is not a valid result
-        file.
-        """
+        """Return the contents of ``path``. Raises ``ResultError`` if the file cannot be read or is not valid."""
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -75,7 +72,8 @@ class Record(BaseModel):
 class Process(Record):
     """The blocks of one experiment that one process measured, in the order in which they ran.
 
-    ``clock`` is ``"cpu"`` or ``"wall"``: the analysis uses this time of each block.
+    ``clock`` says which time of a block the analysis uses: ``"cpu"`` or ``"wall"``. ``clock_step_ns`` is the resolution
+    of the CPU clock.
     """
 
     hash_seed: int
@@ -97,7 +95,7 @@ class ExperimentResult(Record):
     processes: list[Process] = []
 
     def column(self, name: str) -> int:
-        """Return the index that the samples use for the contender ``name``. It is at least 1: index 0 is the driver."""
+        """Return the index of the contender ``name`` in the samples, which is at least 1."""
         return self.contenders.index(name) + 1
 
 
@@ -115,11 +113,10 @@ def empty_result(experiment: Experiment) -> ExperimentResult:
 
 
 class Run(Record):
-    """One window: a period in which a generator loads one service. Times are in seconds unless the name says otherwise.
+    """A window of time in which one service was loaded. Times are in seconds unless their name says otherwise.
 
-    ``pair`` is the number of the repetition. ``position`` is 0 for the service that was loaded first in the repetition.
-    ``generator_cpu_seconds`` is the CPU time of the busiest generator process, because one saturated process is enough
-    to limit the rate.
+    ``pair`` is the number of the repetition. ``position`` is 0 for the first service of the repetition.
+    ``generator_cpu_seconds`` is the CPU time of the busiest process of the load generator.
     """
 
     service: str
@@ -140,7 +137,6 @@ class Run(Record):
 
     @property
     def server_cpu_us(self) -> float:
-        """CPU time of the server per request, in µs."""
         return self.server_cpu_seconds * 1e6 / self.requests
 
     @property
@@ -168,8 +164,8 @@ class Loaded(Record):
 class LoadResult(Loaded):
     """The measurements of one load in one mode. ``runs`` has a ``Run`` for each service in each repetition.
 
-    In the mode "rate", the generator sends ``rate`` requests a second. ``rate`` is 0 until the first repetition has
-    determined it. In the mode "saturation", the generator sends as many requests as the server can answer.
+    In the mode "rate", clients send ``rate`` requests a second. The first repetition determines ``rate``; until then it
+    is 0. In the mode "saturation", clients send as many requests as the server can answer.
     """
 
     generator: str
@@ -180,10 +176,10 @@ class LoadResult(Loaded):
 
 
 class LatencyRun(Run):
-    """One window in which one service gets ``rate`` requests a second.
+    """A window of time in which one service was sent ``rate`` requests a second.
 
-    ``lag_ms`` has percentiles of the open-loop generator's own delay: how late it sent a request for which a connection
-    was free. The latencies include this delay.
+    ``lag_ms`` has percentiles of the delay of the open-loop generator itself: how late the generator sent a request
+    although a connection was free. The latencies include this delay.
     """
 
     generator: Literal["open loop", "locust"]
@@ -204,10 +200,9 @@ class LatencyResult(Loaded):
 
 
 class Import(Record):
-    """The cost of importing ``module`` in a new interpreter: wall time, CPU time, and the process's memory afterwards.
+    """The cost of importing ``module`` in a new interpreter. ``memory_kb`` is the memory of the process afterwards.
 
-    The memory includes the memory of psutil, which measures it. The module ``"nothing"`` stands for an interpreter that
-    imports nothing.
+    The module ``"nothing"`` stands for an interpreter that imports nothing.
     """
 
     module: str
@@ -218,8 +213,10 @@ class Import(Record):
 
 
 class RunRecord(Record):
-    """The common fields of a result file and a validation file: time, environment, and the labels of the steps that
-    are done.
+    """The common fields of a result file and a validation file.
+
+    ``done`` has the labels of the completed steps. ``left_out`` is the number of steps that were skipped to meet a
+    deadline. ``partial`` is true until the run is complete.
     """
 
     format: int
@@ -234,7 +231,7 @@ class RunRecord(Record):
 
 
 class Results(RunRecord):
-    """The results of a run, as written to ``results.json``."""
+    """The contents of ``results.json``."""
 
     format: int = FORMAT
     study: str

@@ -1,8 +1,9 @@
 """Compute figures with 95 % intervals from raw samples.
 
-The independent units are the processes: the layout of memory and of hash tables is fixed within a process, and biases
-all its samples in the same way. So the bootstrap first draws processes, and then rounds of each drawn process. A round
-has one block of every contender and is not split, so that differences and ratios are paired.
+A *contender* is a measured application. A *round* has one block of requests of each contender, and is not split, so
+that differences and ratios are paired. The independent units are the processes, because the layout of memory and of
+hash tables biases all samples of a process alike. So the bootstrap first draws processes, and then rounds of each drawn
+process.
 """
 
 from __future__ import annotations
@@ -34,19 +35,17 @@ class Estimate(NamedTuple):
 
     @property
     def half_width(self) -> float:
-        """Half the width of the interval, in the unit of the figure."""
         return (self.high - self.low) / 2
 
     def excludes(self, value: float) -> bool:
-        """Return whether ``value`` lies outside the interval."""
         return not self.low <= value <= self.high
 
 
 def trimmed_mean(rounds: FloatArray) -> FloatArray:
     """Return each contender's mean over the rounds, without the 20 % smallest and the 20 % largest values.
 
-    The shape (..., rounds, contenders) becomes (..., contenders). Extreme values are dropped because another process
-    may have disturbed these blocks.
+    The shape (..., rounds, contenders) becomes (..., contenders). Extreme values are dropped because other processes of
+    the machine may have caused them.
     """
     count = rounds.shape[-2]
     cut = int(count * TRIM)
@@ -57,10 +56,10 @@ def trimmed_mean(rounds: FloatArray) -> FloatArray:
 def resample(processes: Sequence[FloatArray], rng: np.random.Generator, resamples: int = RESAMPLES) -> FloatArray:
     """Return a two-level bootstrap of the contenders' costs, in the shape (resamples, contenders).
 
-    ``processes`` are P arrays of shape (rounds, contenders): the cost per request in any unit. The number of rounds may
-    differ. First, the rounds of each process are drawn with replacement ``POOL`` times. Each draw gives a trimmed mean.
-    Then, for each row of the result, P processes are drawn with replacement, and for each of them one of its trimmed
-    means. The row is the mean of these P values.
+    ``processes`` are arrays of shape (rounds, contenders) with the cost per request in any unit. First, the rounds of
+    each process are drawn with replacement ``POOL`` times. Each draw gives a trimmed mean. Then, for each row of the
+    result, as many processes as there are in ``processes`` are drawn with replacement. Each drawn process gives one of
+    its trimmed means. The row is the mean of these values.
     """
     pools = np.stack([_pool(rounds, rng) for rounds in processes])
     drawn = rng.integers(len(processes), size=(resamples, len(processes)))
@@ -73,11 +72,11 @@ def _pool(rounds: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def estimate(processes: Sequence[FloatArray], figures: Sequence[Figure], seed: int = 0) -> list[Estimate]:
-    """Return an estimate for each figure. All estimates use the same resamples, which ``seed`` determines.
+    """Return an estimate for each of ``figures``. All estimates use the same resamples, which ``seed`` determines.
 
-    ``processes`` are arrays of shape (rounds, contenders), one for each process: the cost per request in any unit. A
-    figure is a function from costs of shape (..., contenders) to values of shape (...), such as ``lambda cost:
-    cost[..., 0] - cost[..., 1]``. If there is only one process, the interval is infinite.
+    ``processes`` has an array of shape (rounds, contenders) for each process: the cost per request in any unit. A
+    figure is a function from costs of shape (..., contenders) to values of shape (...). If there is only one process,
+    the interval is infinite.
     """
     costs = np.mean([trimmed_mean(rounds) for rounds in processes], axis=0)
     if len(processes) < 2:
@@ -92,12 +91,11 @@ def _interval(value: float, drawn: FloatArray, units: int) -> Estimate:
 
 
 def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the probabilities of the two bootstrap quantiles that are the ends of the interval.
+    """Return the probabilities of the two bootstrap quantiles at the ends of the interval.
 
     ``units`` is the number n of independent units, such as processes. With few units, the usual percentile interval is
-    too narrow for two reasons. Its width is too small by the factor sqrt((n-1)/n). It also uses the quantiles of the
-    normal distribution instead of Student's t distribution. Hesterberg (2015, What Teachers Should Know about the
-    Bootstrap) corrects both.
+    too narrow. Its width is too small by the factor sqrt((n-1)/n), and it uses the normal distribution instead of
+    Student's t. Hesterberg (2015, What Teachers Should Know about the Bootstrap) corrects both.
     """
     t = student_t_quantile((1 + level) / 2, units - 1)
     low = NormalDist().cdf(-t * math.sqrt(units / (units - 1)))
@@ -108,8 +106,7 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
 def student_t_quantile(share: float, freedom: int) -> float:
     """Return the quantile of Student's t distribution at the probability ``share``, which is between 0.5 and 1.
 
-    ``freedom`` is the number of degrees of freedom. A quantile above 1000 is returned as 1000. The quantile is found by
-    bisection on the integral of the density.
+    ``freedom`` is the number of degrees of freedom. A quantile above 1000 is returned as 1000.
     """
     low, high = 0.0, 1000.0
     for _ in range(60):
@@ -130,8 +127,8 @@ def _student_t_share(t: float, freedom: int) -> float:
 def student_estimate(values: Sequence[float]) -> Estimate:
     """Return the mean of a few independent values with Student's interval. With one value, the interval is infinite.
 
-    Use this for units that have one value each, such as the repetitions of a load. For so few values, a bootstrap
-    interval is too narrow, because it cannot extend beyond the smallest and the largest value.
+    Use this function for units that have one value each, such as the repetitions of a load. A bootstrap interval of so
+    few values would be too narrow.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean = float(sample.mean())
@@ -142,6 +139,9 @@ def student_estimate(values: Sequence[float]) -> Estimate:
 
 
 def student_ratio(tops: Sequence[float], bottoms: Sequence[float]) -> Estimate:
-    """Return the geometric mean of paired ratios with Student's interval, which is computed from the logarithms."""
+    """Return the geometric mean of the ratios of paired values, top / bottom.
+
+    The interval is Student's interval of the logarithms.
+    """
     logs = [math.log(top / bottom) for top, bottom in zip(tops, bottoms, strict=True)]
     return Estimate(*(math.exp(part) for part in student_estimate(logs)))

@@ -1,13 +1,18 @@
 """One measuring process: ``python child.py loadtests.instrument.worker FOLDER`` reads job.json and writes result.json.
 
-``inprocess.py`` starts several of these processes, with different hash seeds. A round has one block of each contender
-in random order. Every second round has the order of the previous round backwards, so that a drift in time affects all
-contenders alike. The heap of a worker is small on purpose: it imports the contenders and no part of the report.
+A *contender* is an application in an experiment. A *round* times one block of requests of each contender in random
+order. Every second round has the order of the previous round backwards, so that a drift in time affects all contenders
+alike. The *driver* is an application that does nothing, whose cost is subtracted. This process imports no part of the
+report, because the size of its heap affects the results.
 
 The measured code may do anything: print, exit, change the current folder, start threads. So the result goes into a
-separate file, and the process ends as soon as the file is written. Exit codes: 0 success; 3 an application cannot be
-loaded or fails; 4 a response is missing or has an unexpected status, or responses differ that must be equal; 5 any
-other error. A process that exceeds its time limit exits with 1, and writes no result.
+separate file, and the process ends as soon as the file is written. Exit codes:
+
+- 0: success
+- 1: the time limit was exceeded, and there is no result
+- 3: an application cannot be loaded or fails
+- 4: a response is missing or has an unexpected status, or responses differ that must be equal
+- 5: any other error
 """
 
 from __future__ import annotations
@@ -66,8 +71,9 @@ class Target(Protocol):
 
 @dataclass
 class State:
-    """The process state that an application may change: the current folder, and whether the garbage collector is
-    enabled.
+    """The process state that an application may change.
+
+    ``folder`` is the current folder. ``collects`` says whether the garbage collector is enabled.
     """
 
     folder: str
@@ -75,11 +81,11 @@ class State:
 
 
 class Candidate:
-    """A contender of an experiment, with the application that ``make`` returns for it.
+    """A contender together with its application, which ``make`` returns.
 
-    ``state`` is the process state of the application. If an application is a contender twice, both contenders share the
-    state. The state is restored before the application is loaded, and before each ``ask`` and each ``block``.
-    Afterwards, the state that the application left behind is stored in ``state``.
+    ``state`` is the process state of the application. This state is restored before each call of the application. After
+    the call, ``state`` gets what the application left behind. If an application is a contender twice, both contenders
+    share the state.
     """
 
     def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
@@ -93,8 +99,8 @@ class Candidate:
     def ask(self, request: Request) -> Response:
         """Send one request without timing it, and return the response.
 
-        Raises ``AppError`` if the application raises or exits, and ``WrongResponse`` if the response is missing or its
-        status is not the expected one.
+        Raises ``AppError`` if the application raises or exits. Raises ``WrongResponse`` if the response is missing, or
+        if its status is not the expected status.
         """
         response = self._guarded(f"{self.name} fails at {request}", lambda: self.target.ask(request))
         if not self.contender.is_driver:
@@ -102,14 +108,14 @@ class Candidate:
         return response
 
     def block(self, requests: int) -> Block:
-        """Time a block of ``requests`` requests. Raises the same exceptions as ``ask``."""
+        """Time ``requests`` requests. Raises the same exceptions as ``ask``."""
         return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Restore the process state that the application's last call left behind, and return the result of ``work()``.
+        """Restore the process state that the application left behind, and return the result of ``work()``.
 
-        Raises ``AppError`` for an exception of the application, including SystemExit. ``failing`` says in its message
-        what has failed. KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
+        Raises ``AppError`` for an exception of the application, including SystemExit; ``failing`` begins its message.
+        KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()
@@ -129,8 +135,9 @@ class Candidate:
 class Bench:
     """The contenders of one experiment.
 
-    The constructor sends requests to the contenders, and compares the responses if they must be equal. ``calibrate``
-    warms the contenders up, and chooses how many requests a block of each contender has.
+    The constructor sends requests to the contenders and, if required, compares the responses. If ``compared`` is given,
+    only the first ``compared`` requests are sent, unless a request accepts any 2xx. ``mark`` is called with a short
+    text before each stage. Call ``calibrate`` before ``rounds``.
     """
 
     def __init__(
@@ -173,10 +180,9 @@ class Bench:
         return [one.ask(request) for request in requests]
 
     def _statuses(self, name: str) -> list[str]:
-        """Return a list with the status line that the contender ``name`` must send for each request.
+        """Return the status line that the contender ``name`` must send for each request.
 
-        If only the first requests were sent, the list has for each other request the status line of a sent request with
-        the same ``status``.
+        A request that the constructor did not send gets the status line of a sent request with the same ``status``.
         """
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))
@@ -188,11 +194,7 @@ class Bench:
         compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
 
     def answered(self) -> dict[str, Any]:
-        """Return a dict by contender name. Each value is a dict with the fields of ``inprocess.Answered``.
-
-        The field ``differences`` has a text for each request to which the contender's response differs from the first
-        contender's response.
-        """
+        """Return the fields of ``inprocess.Answered`` for each contender. The keys are the contenders' names."""
         reference = next(iter(self.responses.values()))
         return {
             one.name: {
@@ -207,9 +209,7 @@ class Bench:
         }
 
     def calibrate(self, block_ns: int, warm_up: float) -> None:
-        """Warm up each contender for ``warm_up`` seconds. Choose the size of its blocks so that a block takes about
-        ``block_ns``.
-        """
+        """Warm up each contender for ``warm_up`` seconds, and choose how many requests take about ``block_ns``."""
         for one in self.timed:
             self.mark(f"warming up {one.name}")
             ends = time.perf_counter() + warm_up
@@ -238,15 +238,15 @@ class Bench:
 def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., Any]]:
     """Return the functions that make the applications, by their names.
 
-    The functions are imported before any application is made, because an application may import a user's package that
-    has the same name as a package of this project.
+    Call this function before any application is made: a user's package may have the same name as a package of this
+    project.
     """
     factories = {contender["factory"] for experiment in experiments for contender in experiment["contenders"]}
     return {factory: resolve(factory) for factory in sorted(factories)}
 
 
 def _cost(one: Candidate, requests: int) -> float:
-    # Not the time that the block reports, because it does not include the evictions.
+    # The time that a block reports does not include the evictions.
     before = time.perf_counter_ns()
     one.block(requests)
     return max((time.perf_counter_ns() - before) / requests, 100.0)
@@ -292,7 +292,7 @@ def _what_differs(one: Response, other: Response) -> str:
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
     """Carry out a job and return its result as a dict.
 
-    If the job's ``seconds`` is 0, send each request once to each contender. The dict then has ``answers``: what
+    If the job's ``seconds`` is 0, send each request once to each contender. Then the result has ``answers``: what
     ``Bench.answered`` returns, by the experiment's key. Otherwise measure each experiment for ``seconds``, and return
     the dict of ``_timed``. ``mark`` is called with a short text before each stage, such as "loading Flask".
     """
@@ -307,11 +307,10 @@ def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: Non
 
 
 def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:
-    """Measure the benches in random order. Each bench has the contenders of one experiment.
+    """Measure the experiments of ``benches`` in random order.
 
-    Return a dict. ``samples`` has the blocks of each experiment (see ``Bench.rounds``), by the experiment's key.
-    ``clock`` is the clock that the analysis must use, "cpu" or "wall". ``clock_step_ns`` is the resolution of the CPU
-    clock.
+    Return a dict for the result file. ``samples`` has the blocks of each experiment by its key. ``clock`` is the clock
+    that the analysis must use, "cpu" or "wall". ``clock_step_ns`` is the resolution of the CPU clock.
     """
     step = clock_step_ns()
     block_ns = round(job["block_ms"] * 1e6)

@@ -1,12 +1,11 @@
 """A load generator that needs little CPU, for runs in which Locust would be the bottleneck.
 
-It is a closed loop: each of a few connections sends its next request when the response to the last one is complete. All
-connections are in one thread. The bytes are prepared beforehand, and a request usually takes one ``send`` and one
-``recv``. A connection is reused if the server keeps it open; otherwise a new connection replaces it. Each response must
-be complete and have the expected status.
+It is a closed loop: each of a few connections sends its next request when the response to the last request is complete.
+All connections are in one thread. If the server closes a connection, a new connection replaces it. A *window* is the
+period of measurement after a warm-up.
 
-Run this module as a separate process, with the job as JSON on standard input. ``openloop.py`` uses the same connections
-in an open loop.
+Run this module as a separate process, with the job as JSON on standard input. ``openloop.py`` also uses the class
+``Connection``.
 """
 
 from __future__ import annotations
@@ -33,20 +32,16 @@ BODILESS = (b"204", b"304")
 
 
 class BadResponse(Exception):
-    """A response is missing, incomplete or too late, or its status is not the expected one."""
+    """A response is missing, incomplete or too late, or its status is not the expected status."""
 
 
 class Address(NamedTuple):
-    """The address at which the server listens."""
-
     host: str
     port: int
 
 
 class Message(NamedTuple):
-    """The bytes of a request, the digits with which the response's status code must begin, and whether the method is
-    HEAD.
-    """
+    """The bytes of a request. ``status`` has the digits with which the response's status code must begin."""
 
     data: bytes
     status: bytes = b"2"
@@ -75,7 +70,10 @@ class Connection:
         self.is_open = True
 
     def send(self, message: Message, since: float) -> None:
-        """Send a complete request. Its latency counts from ``since``, a time of ``perf_counter``."""
+        """Send a complete request. Its latency counts from ``since``, a time of ``perf_counter``.
+
+        If the server has closed the connection, connect again first.
+        """
         self.message, self.since, self.received = message, since, b""
         if not self.is_open:
             self._connect()
@@ -84,8 +82,8 @@ class Connection:
     def receive(self) -> bool:
         """Receive the bytes that have arrived. Return whether the response is complete.
 
-        Raises ``BadResponse`` if the status is not the expected one, or if the server closed the connection too early.
-        Raises OSError if the connection was reset.
+        Raises ``BadResponse`` if the status is not the expected status, or if the server closed the connection too
+        early. Raises OSError if the connection was reset.
         """
         data = self.socket.recv(65536)
         self.received += data
@@ -99,9 +97,10 @@ class Connection:
 
 
 def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
-    """Return whether ``received`` is a complete response. ``ended`` is true if the server has closed the connection.
+    """Return whether ``received`` is a complete response. ``ended`` says whether the server has closed the connection.
 
-    Raises ``BadResponse`` for an unexpected status, or if the connection was closed too early.
+    Raises ``BadResponse`` if the status is not the expected status, or if the connection was closed too early.
+    Responses with a status 1xx are skipped.
     """
     head, end, body = received.partition(END)
     if end and head[9:10] == b"1":
@@ -175,7 +174,7 @@ def _drive_until(selector: selectors.BaseSelector, window: Window, messages: Ite
 
 
 def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) -> int:
-    """Read a job from standard input, call ``measure`` with it, and write the result to standard output.
+    """Read a job from standard input, call ``measure`` with the job, and write the result to standard output.
 
     Return the exit code: 0, or 1 if a request failed.
     """

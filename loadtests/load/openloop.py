@@ -1,9 +1,8 @@
 """A load generator with an open loop: each request has a planned time, whether or not earlier requests are answered.
 
-The planned times are those of many independent clients (a Poisson process), and a latency counts from the planned time.
-If no connection is free at that time, the request waits for one, and the wait is part of its latency. So if a server
-stalls for a moment, the latency of every request that was planned for this moment includes the wait. A closed loop
-sends nothing in such a moment, so these requests are missing from its results (coordinated omission).
+The planned times are those of many independent clients (a Poisson process). A latency counts from the planned time. If
+no connection is free, the request waits, and the wait is part of its latency. A closed loop sends nothing while a
+server stalls, so the results of a closed loop lack these long latencies (coordinated omission).
 
 Run this module as a separate process, with the job as JSON on standard input.
 """
@@ -28,9 +27,7 @@ LONGEST_WAIT = 0.05
 
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
-    """Yield the start times of requests, in seconds from 0 to ``seconds``: a Poisson process of ``rate`` requests a
-    second.
-    """
+    """Yield the times of a Poisson process of ``rate`` requests a second, from 0 to ``seconds``."""
     instant = rng.expovariate(rate)
     while instant < seconds:
         yield instant
@@ -38,7 +35,10 @@ def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]
 
 
 class OpenLoop:
-    """Sends requests at planned times over a fixed number of connections. If no connection is free, a request waits."""
+    """A generator that sends requests at planned times over a fixed number of connections.
+
+    If no connection is free, a request waits.
+    """
 
     def __init__(self, connections: list[Connection], selector: selectors.BaseSelector, messages: Iterator[Message]):
         self.free = connections
@@ -52,9 +52,9 @@ class OpenLoop:
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
         """Start ``rate`` requests a second on average for ``seconds``, and wait for the responses.
 
-        Store the latency of each request in ms. If a connection was free, also store the lag in ms: how late the
-        request was sent. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
-        ``DRAIN_SECONDS`` after the ``seconds`` have passed.
+        ``latencies`` gets the latency of each request in ms. ``lags`` gets how many ms late a request was sent although
+        a connection was free. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
+        ``DRAIN_SECONDS`` after the end.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()
@@ -88,7 +88,7 @@ class OpenLoop:
 
 
 def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
-    """Measure one window for each stage of the job, after a warm-up at the rate of the stage."""
+    """Measure one window for each stage of ``job``. A stage has a rate, a warm-up and the length of its window."""
     # NOTE: not epoll, whose timeouts are whole milliseconds: a request would start up to a millisecond too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]

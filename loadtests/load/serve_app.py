@@ -1,9 +1,7 @@
 """Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
-This module serves rungs and the user's own applications on waitress, Werkzeug's server, uvicorn or granian. (gunicorn
-and ``wsgi-core serve`` have their own commands.) One process handles all requests, without an access log. ``--threads``
-applies to waitress and granian. Werkzeug's server starts a thread for each connection, and uvicorn uses one thread.
-Except for the log level, the other settings are the server's defaults.
+One process handles all requests, without an access log. ``--threads`` applies to waitress and granian. Except for the
+log level, the other settings are the server's defaults.
 """
 
 from __future__ import annotations
@@ -70,11 +68,10 @@ def main(target: str, server: str, host: str, port: int, threads: int, setup: st
 
 
 def load(target: str, server: str, setup: str) -> Any:
-    """Call the function ``setup``, unless the name is empty, and return the application ``target``.
+    """Call the function ``setup``, unless it is empty, and return the application ``target``.
 
-    Raises ``AppError`` if one of the names does not exist or is not valid, or if ``server`` cannot serve the
-    application. An exception that the user's own code raises is not caught, because the user needs its traceback. Only
-    for the import of the module of ``setup``, ImportError, AttributeError and ValueError are converted to ``AppError``.
+    Raises ``AppError`` if a name does not exist or is not valid, or if ``server`` cannot serve the application.
+    Exceptions of the user's own code are raised unchanged, except those that ``load_function`` converts.
     """
     load_function(setup)()
     app = load_app(target)

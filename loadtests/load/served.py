@@ -1,11 +1,11 @@
-"""Measure the loads of a study: start servers, load them from another process, and collect the samples.
+"""Measure the loads of a study: start servers, send requests from another process, and collect the samples.
 
-The services of a load are measured in turn: first A, then B; in the next repetition first B, then A. A repetition is
-called a pair. Each pair starts new server processes, so the pairs are independent of each other. Before the first
-window of a pair, the responses of the services are compared. ``Load.compared`` says what must be equal.
+A *service* is a server process. A *load* is a list of services to measure with the same requests. A repetition of a
+load is called a *pair*. Each pair starts new server processes, compares the responses of the services, and measures the
+services in turn. Every second pair has the opposite order of services.
 
-Locust or this project's closed loop loads each service to saturation. If the load has ``shares``, Locust or an open
-loop also loads each service at fixed rates. If the load has ``latencies``, the open loop runs even if Locust has run.
+In each pair, a generator loads each service to *saturation*: clients send without a pause. If the load has ``shares``,
+a generator also sends requests at fixed rates.
 """
 
 from __future__ import annotations
@@ -62,8 +62,6 @@ MODEL_SERVERS = Path(__file__).resolve().parents[1] / "model_servers"
 
 
 class Server(NamedTuple):
-    """A server process that has been started."""
-
     service: Service
     address: Address
     process: subprocess.Popen[bytes]
@@ -74,8 +72,7 @@ class Spread(NamedTuple):
     """How Locust is spread over processes and machines.
 
     Locust runs as a master with ``workers`` worker processes. If ``workers`` is 0, Locust runs in a single process. If
-    ``remote`` is true, the workers run on other machines. ``host`` is the address on which the servers listen. Remote
-    workers must be able to reach this address.
+    ``remote`` is true, the workers run on other machines. ``host`` is the address on which the measured servers listen.
     """
 
     workers: int = 0
@@ -107,18 +104,13 @@ def new_entries(load: Load, spread: Spread) -> Entries:
 
 
 def find_entries(load: Load, results: Results) -> Entries:
-    """Return the entries that ``results`` has for ``load``."""
     loads = {one.key: one for one in results.loads}
     latencies = {one.key: one for one in results.latencies}
     return Entries(loads[load.key], loads.get(f"{load.key}_rate"), latencies.get(f"{load.key}_latency"))
 
 
 def planned_seconds(load: Load, budget: Budget) -> float:
-    """Return the planned duration of one repetition of ``load`` in seconds.
-
-    The duration includes the start of the servers and, for each service, the start of the generators and all windows
-    with their warm-up.
-    """
+    """Return the planned duration of one pair of ``load`` in seconds, with the starts of servers and generators."""
     rates = budget.rate_seconds + budget.load_warm_up
     window = GENERATOR_START[load.generator] + budget.load_warm_up + budget.load_seconds + len(load.shares) * rates
     if load.latencies:
@@ -129,9 +121,9 @@ def planned_seconds(load: Load, budget: Budget) -> float:
 
 @contextlib.contextmanager
 def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[list[Server]]:
-    """Start the services, each on a free port, and wait until all of them are ready. Stop them when the context exits.
+    """Start the services, each on a free port, and wait until all are ready. Stop them when the context exits.
 
-    Raises ``RunFailed`` if a server does not start or its virtual environment cannot be created.
+    Raises ``RunFailed`` if a server does not start, or if its virtual environment cannot be created.
     """
     servers: list[Server] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -155,7 +147,7 @@ def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[li
 
 
 def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return the child processes of a server. Some servers leave their child processes running when they end."""
+    """Return the child processes of a server, because some servers leave them running when they end."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
         return found
@@ -236,8 +228,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def check(servers: Sequence[Server], load: Load) -> None:
     """Send the first ``COMPARED`` requests of the load to every server, and compare the responses.
 
-    ``load.compared`` says what must be equal. The responses of a service whose ``compared`` is false are not compared.
-    Raises ``Mismatch`` at the first difference or unexpected status, and ``RunFailed`` if a server does not respond.
+    ``load.compared`` says what must be equal. Raises ``Mismatch`` at the first difference or unexpected status. Raises
+    ``RunFailed`` if a server does not respond.
     """
     requests = load.requests[:COMPARED]
     try:
@@ -273,7 +265,7 @@ def _compare_probabilities(found: dict[str, list[Response]]) -> None:
 
 
 def _probability(response: Response) -> float:
-    """Return the probability in a response of any known format. Raises ``WrongResponse`` if there is none."""
+    """Return the probability in a response of any known format. Raises ``WrongResponse`` if there is no probability."""
     try:
         value = json.loads(response.body)
         return float(value["outputs"][0]["data"][-1] if "outputs" in value else value["churn_probability"])
@@ -293,19 +285,16 @@ def ask(address: Address, request: Request) -> Response:
 
 
 class Pair:
-    """A measurement of a load in repetitions. Each repetition is called a pair, and is one call of ``measure``.
+    """The measurement of one load. Each call of ``measure`` carries out one pair.
 
-    Each pair starts new servers, and measures one series of windows for each service.
+    The samples of each pair are added to ``entries``.
     """
 
     def __init__(self, load: Load, entries: Entries, budget: Budget, spread: Spread) -> None:
         self.load, self.entries, self.budget, self.spread = load, entries, budget, spread
 
     def measure(self, number: int) -> None:
-        """Carry out the pair ``number``: compare the responses, then load each service in turn.
-
-        If ``number`` is odd, the order of the services is reversed.
-        """
+        """Carry out the pair ``number``. If ``number`` is odd, the order of the services is reversed."""
         with serving(self.load.services, self.spread.host) as servers:
             check(servers, self.load)
             rates = self._rates(servers)
@@ -320,7 +309,10 @@ class Pair:
                 self.entries.latency.runs += latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
-        """Return the fixed rates to measure, in requests a second. The first pair determines them for all pairs."""
+        """Return the fixed rates to measure, in requests a second.
+
+        The first pair determines the rates for all pairs.
+        """
         rate, latency = self.entries.rate, self.entries.latency
         if rate and not rate.rate:
             slowest = min(self._capacity(server) for server in servers)
@@ -335,10 +327,10 @@ class Pair:
         return float(found["requests"] / found["seconds"])
 
     def _serve(self, server: Server, rates: list[float], number: int, place: int) -> tuple[Run, Run, list[LatencyRun]]:
-        """Measure one service. Return its windows at saturation, at the moderate rate, and at all ``rates``.
+        """Measure one service. Return its window at saturation, its window at the first of ``rates``, and latencies.
 
-        The first of ``rates`` is the moderate rate. If ``rates`` is empty, the second window is the window at
-        saturation. ``number`` is the number of the pair, and ``place`` the position of the service in the pair.
+        If ``rates`` is empty, the second window is the window at saturation. ``number`` is the number of the pair, and
+        ``place`` is the position of the service in the pair.
         """
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
@@ -376,7 +368,7 @@ def _checked(run: AnyRun) -> AnyRun:
 def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) -> list[Window]:
     """Measure one window for each stage with Locust. A stage has the rate, the warm-up and the length of its window.
 
-    A rate of 0 stands for saturation.
+    The rate 0 stands for saturation.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as workers:
         out, given = Path(folder, "windows.json"), Path(folder, "rows.json")
@@ -400,10 +392,7 @@ def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) ->
 
 @contextlib.contextmanager
 def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
-    """Start a Locust worker that connects to the master on ``port`` of this machine.
-
-    Terminate the worker when the context exits.
-    """
+    """Run a Locust worker until the context exits. The worker connects to the master on ``port`` of this machine."""
     arguments = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
     try:

@@ -1,10 +1,8 @@
-"""Count requests in windows. A window is a period of measurement that follows a warm-up.
+"""Count requests in windows. A *window* is a period of measurement that follows a warm-up.
 
-A window records what happens between two instants: requests, failures, latencies, and the CPU time of the server and of
-the generator. Every load generator uses the class ``Window``. ``install`` and the functions below it are for Locust.
-``served.py`` starts Locust with the locustfile, and says in an environment variable which windows to measure. If Locust
-runs as a master, each of its workers counts its own requests. Messages from the master tell the workers when a window
-begins and ends.
+Every load generator uses the class ``Window``. ``install`` and the functions below ``install`` are for Locust.
+``served.py`` starts Locust, and says in an environment variable which windows to measure. If Locust runs as a master,
+each of its workers counts its own requests. Messages of the master begin and end a window.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ REPLY_SECONDS = 20.0
 
 
 class Window:
-    """Counts requests and failures, and records latencies and CPU time, between ``open`` and ``close``.
+    """The counts, latencies and CPU times of one window, from ``open`` to ``close``.
 
     If ``server_pid`` is None, the server's CPU time is 0.
     """
@@ -45,7 +43,6 @@ class Window:
             self.failures += exception is not None
 
     def open(self) -> None:
-        """Start counting from 0."""
         self.latencies = array("d")
         self.failures = 0
         self.server_cpu, self.own_cpu = process_cpu(self.server), time.process_time()
@@ -69,8 +66,7 @@ class Window:
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
     """Return the counts of several workers as one window.
 
-    The window has the CPU time of the busiest generator process. ``own_cpu`` is the CPU time of this process, in
-    seconds.
+    The CPU time is the CPU time of the busiest process. ``own_cpu`` is the CPU time of this process in seconds.
     """
     latencies = [value for part in counted for value in part["latencies"]]
     return {
@@ -97,7 +93,7 @@ def process_cpu(process: psutil.Process | None) -> float:
 
 
 def percentiles(latencies: Sequence[float]) -> dict[str, float]:
-    """Return the percentiles in ms, such as ``{"p50": 1.2}``: at least 50 % of the latencies are at most 1.2 ms.
+    """Return the percentiles ``PERCENTILES`` in ms, such as ``{"p50": 1.2}``.
 
     Without latencies, return an empty dict.
     """
@@ -115,11 +111,10 @@ def counts(latencies: Sequence[float]) -> dict[str, Any]:
 
 
 def install(set_pace: Callable[[float], None]) -> None:
-    """Make this Locust process measure windows. The locustfile calls this function.
+    """Make this Locust process measure the windows that the environment variable LOADTESTS_WINDOW describes.
 
-    The environment variable LOADTESTS_WINDOW says which windows to measure. Without it, no window is measured.
-    A Locust worker only counts requests for its master. ``set_pace`` sets how many requests a second each user sends.
-    With 0, a user does not pause between requests.
+    Without the variable, no window is measured. A Locust worker only counts requests for its master. ``set_pace`` sets
+    how many requests a second each user sends; 0 means no pause between requests.
     """
     from locust import events
     from locust.runners import MasterRunner, WorkerRunner
@@ -133,10 +128,9 @@ def install(set_pace: Callable[[float], None]) -> None:
 
 
 def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
-    """Register handlers in this Locust process: for its requests, and for the messages that control its windows.
+    """Count the requests of this Locust process, and handle the messages that control its windows.
 
-    The handler of requests counts them. A message sets the pace, begins a window, or ends a window. The master sends
-    the messages. A Locust process without a master sends them to itself.
+    The master sends the messages. A Locust process without a master sends the messages to itself.
     """
     from locust import events
 
@@ -197,7 +191,8 @@ class Generators:
         ends = time.monotonic() + REPLY_SECONDS
         while len(self.replies) < self.count:
             if time.monotonic() > ends:
-                raise TimeoutError(f"{len(self.replies)} of {self.count} load generators have replied")
+                found = f"only {len(self.replies)} of {self.count} load generators have replied"
+                raise TimeoutError(f"{found} within {REPLY_SECONDS:.0f} s")
             gevent.sleep(0.005)
         return list(self.replies)
 

@@ -17,7 +17,7 @@ class Churn:
     """The model: an onnxruntime session with one thread, as on the other servers."""
 
     def __init__(self) -> None:
-        """Open the model file that ``CHURN_MODEL`` names."""
+        """Open the model file that the environment variable ``CHURN_MODEL`` names."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
@@ -31,7 +31,6 @@ class Churn:
         contract_month_to_month: float,
         has_fiber: float,
     ) -> dict[str, float]:
-        """Return the probability of churn for a row."""
         row = [tenure_months, monthly_charges, total_charges, contract_month_to_month, has_fiber]
         (probabilities,) = self.session.run(["probabilities"], {"features": np.array([row], np.float32)})
         return {"churn_probability": float(probabilities[0, 1])}

@@ -20,21 +20,20 @@ class Churn(litserve.LitAPI):  # type: ignore[misc]
     """The model: an onnxruntime session with one thread, as on the other servers."""
 
     def setup(self, device: str) -> None:
-        """Open the model file that ``CHURN_MODEL`` names."""
+        """Open the model file that the environment variable ``CHURN_MODEL`` names."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
 
     def decode_request(self, request: dict[str, float]) -> Any:
-        """Convert a request, which is the JSON of one row, to a tensor."""
+        """Convert the JSON of one row to a tensor."""
         return np.array([[request[name] for name in FEATURES]], np.float32)
 
     def predict(self, x: Any) -> Any:
-        """Return the probabilities for a tensor."""
         return self.session.run(["probabilities"], {"features": x})[0]
 
     def encode_response(self, output: Any) -> dict[str, float]:
-        """Return the response as a value for JSON."""
+        """Convert the probabilities to the JSON of the response."""
         return {"churn_probability": float(output[0, 1])}
 
 

@@ -17,14 +17,13 @@ class Churn(MLModel):  # type: ignore[misc]
     """The model: an onnxruntime session with one thread, as on the other servers."""
 
     async def load(self) -> bool:
-        """Open the model file that ``CHURN_MODEL`` names."""
+        """Open the model file that the environment variable ``CHURN_MODEL`` names."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Return the probabilities for a tensor of features."""
         features = self.decode(payload.inputs[0], default_codec=NumpyCodec)
         (probabilities,) = self.session.run(["probabilities"], {"features": features})
         output = NumpyCodec.encode_output("probabilities", probabilities)

@@ -1,1 +1,1 @@
-"""Reports from a result file: the analysis, and the pages, plots and tables made from it."""
+"""Reports from a result file: the analysis, and the pages, plots and tables made from the analysis."""

@@ -1,7 +1,9 @@
 """Compute the figures of a result file: costs, what each step adds, ratios, and verdicts on goals.
 
-In process, a driver calls the applications. The cost of the driver itself is subtracted from each cost. Ratios and
-differences compare costs from the same rounds of the same processes (see ``instrument/stats.py``).
+A *contender* is an application that is measured in an experiment. A *ladder* is an experiment in which each contender
+adds something to the contender before it. A *driver* is a contender that does nothing: its cost is the cost of calling
+an application, and is subtracted from each cost. A *round* times each contender once. Ratios and differences compare
+costs of the same rounds (see ``instrument/stats.py``).
 """
 
 from __future__ import annotations
@@ -29,11 +31,10 @@ AGAIN_SUFFIX = " again"
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one contender in µs per request, and the ratio of this cost to the cost of the reference.
+    """The cost of one contender in µs per request, without the cost of the driver.
 
-    The cost of the driver is subtracted. The µs are CPU time or, if the CPU clock is too coarse, wall time. ``step`` is
-    the cost of the contender minus the cost of the contender before it. It is None for the first contender, and in an
-    experiment that is not a ladder.
+    ``to_reference`` is this cost divided by the cost of the experiment's reference. ``step`` is this cost minus the
+    cost of the previous contender. ``step`` is None for the first contender, and in an experiment that is not a ladder.
     """
 
     name: str
@@ -46,13 +47,11 @@ class Cost:
 class ExperimentSummary:
     """The figures of one experiment.
 
-    ``costs`` has the cost of each contender, without the drivers. ``driver`` is the cost of the WSGI driver (see
-    ``driver_app``). ``rounds`` is the number of rounds of the process that has the fewest rounds. If ``ladder`` is
-    true, the report shows what each contender adds to the contender before it.
+    ``costs`` has the contenders without the drivers. ``driver`` is the cost of the WSGI driver. ``rounds`` is the
+    number of rounds of the process with the fewest rounds.
 
-    If an application was measured twice, the name of the second contender ends with ``AGAIN_SUFFIX``. ``costs`` has
-    only the first contender. ``itself`` is the cost of the second contender divided by the cost of the first contender,
-    which shows the noise. If no application was measured twice, ``itself`` is None.
+    If an application was measured twice, ``itself`` is the ratio of its two costs, and ``costs`` has only the first
+    cost. Otherwise ``itself`` is None.
     """
 
     key: str
@@ -68,9 +67,9 @@ class ExperimentSummary:
 
     @property
     def reach(self) -> float:
-        """The noise of this experiment: how much an application appears to differ from itself, as a share of its cost.
+        """The noise: the largest share by which an application may differ from itself, according to ``itself``.
 
-        It is 0 if no application was measured twice.
+        If no application was measured twice, the noise is 0.
         """
         return 0.0 if self.itself is None else max(abs(self.itself.low - 1), abs(self.itself.high - 1))
 
@@ -95,10 +94,7 @@ class GoalSummary:
 
 @dataclass(frozen=True)
 class PhaseCost:
-    """One phase of a request, or the whole request: its µs in Flask and in the core.
-
-    The µs are CPU time or, if the CPU clock is too coarse, wall time.
-    """
+    """One phase of a request, or the whole request: its cost in µs in Flask and in wsgi_core."""
 
     name: str
     flask: Estimate
@@ -107,9 +103,9 @@ class PhaseCost:
 
 @dataclass(frozen=True)
 class Summary:
-    """All figures of a result file.
+    """All figures of a result file. ``curve`` and ``heat`` are None if the file lacks the measurements for them.
 
-    ``curve`` and ``heat`` are None if the file lacks the measurements for them.
+    ``waited`` is the share of the measured time in which the measuring processes did not run.
     """
 
     experiments: list[ExperimentSummary] = field(default_factory=list)
@@ -130,8 +126,7 @@ class Summary:
 def summarise(results: Results) -> Summary:
     """Return the summary of a result file. Measurements without samples are omitted.
 
-    ``experiments`` has neither the experiments of the curve, which are summarised in ``curve``, nor the experiment on
-    the phases of a request, which is summarised in ``phases``.
+    ``experiments`` has neither the experiments of ``curve`` nor the experiment of ``phases``.
     """
     measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
@@ -145,10 +140,7 @@ def summarise(results: Results) -> Summary:
 
 
 def waited(results: Results) -> float:
-    """Return the share of the measured wall time in which the measuring process did not run.
-
-    On an idle machine, the share is near 0.
-    """
+    """Return the share of the measured wall time in which the measuring processes did not run on a CPU."""
     blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
@@ -190,7 +182,7 @@ def driver_of(result: ExperimentResult, name: str) -> int:
 
 
 def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
-    """Return the cost of each phase in Flask and in the core, and last the cost of the whole request."""
+    """Return the cost of each phase in Flask and in wsgi_core, and last the cost of the whole request."""
     flask, core = ([result.column(phase_name(side, phase)) for phase in PHASES] for side in ("Flask", "wsgi_core"))
     found = estimate(matrices(result), [*_steps(flask), *_steps(core)])
     half = len(PHASES) + 1
@@ -198,11 +190,10 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 
 
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
-    """Return the functions that compute one framework's costs: the cost of each phase, and last of the whole request.
+    """Return functions that compute the cost of each phase of one framework, and last the cost of the whole request.
 
-    ``prefixes`` are the columns of contenders. Each of these contenders runs a request up to the end of one phase. The
-    cost of the phase is the cost of its contender minus the cost of the contender before it. For the first phase, the
-    cost of the driver is subtracted.
+    ``prefixes`` has a column for each phase: the column of the contender that runs a request up to the end of the
+    phase.
     """
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
@@ -226,7 +217,7 @@ def _over_nothing(rounds: Sequence[dict[str, Import]], module: str, attribute: s
 
 
 def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate]]:
-    """Return for each module what its import adds to an interpreter: wall and CPU time in ms, and memory in MiB.
+    """Return what the import of each module adds to an interpreter: wall and CPU time in ms, and memory in MiB.
 
     Only rounds that imported every module are used. If there is no such round, return an empty dict.
     """
@@ -246,7 +237,7 @@ def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate
 def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: str) -> Estimate:
     """Return the ratio of two imports, ``top`` ÷ ``bottom``, in one ``attribute``, such as ``"wall_ms"``.
 
-    The value of an interpreter that imports nothing is first subtracted. Imports of the same round are compared.
+    The value of an interpreter that imports nothing is subtracted from both.
     """
     rounds = _import_rounds(imports)
     tops, bottoms = (_over_nothing(rounds, module, attribute) for module in (top, bottom))

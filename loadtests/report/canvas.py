@@ -26,25 +26,27 @@ FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif'
 def text(
     x: float, y: float, content: str, colour: str = "ink", anchor: str = "start", size: int = 13, bold: bool = False
 ) -> str:
-    """Return the SVG of a text. ``anchor`` says whether ``x`` is its start, middle or end; ``y`` is the baseline."""
+    """Return the SVG of a text. ``anchor`` says whether ``x`` is the start, the middle or the end of the text.
+
+    ``y`` is the baseline.
+    """
     weight = ' font-weight="600"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text {place} font-size="{size}"{weight} {_fill(colour)}>{escape(content)}</text>'
 
 
 def rect(x: float, y: float, width: float, height: float, colour: str) -> str:
-    """Return the SVG of a filled rectangle. ``x``, ``y`` is its top left corner. ``colour`` is a key of ``COLOURS``."""
+    """Return the SVG of a filled rectangle. Its top left corner is at ``x``, ``y``."""
     size = f'width="{max(width, 0.0):.1f}" height="{height:.1f}"'
     return f'<rect x="{x:.1f}" y="{y:.1f}" {size} rx="2" {_fill(colour)}/>'
 
 
 def dot(x: float, y: float, radius: float, colour: str) -> str:
-    """Return the SVG of a filled circle."""
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" {_fill(colour)}/>'
 
 
 def path(points: Iterable[tuple[float, float]], colour: str, width: float = 1.0, dashed: bool = False) -> str:
-    """Return the SVG of a polyline through the points."""
+    """Return the SVG of a line through the points."""
     placed = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dashes = ' stroke-dasharray="5 4"' if dashed else ""
     stroke = f'style="fill: none; stroke: var(--{colour})" stroke-width="{width:g}"'
@@ -52,7 +54,6 @@ def path(points: Iterable[tuple[float, float]], colour: str, width: float = 1.0,
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0, dashed: bool = False) -> str:
-    """Return the SVG of a straight line."""
     return path(((x1, y1), (x2, y2)), colour, width, dashed)
 
 
@@ -70,7 +71,7 @@ class Chart:
     description: str
 
     def svg(self, alone: bool = True, kind: str = "") -> str:
-        """Return the SVG. If ``alone`` is true, it is a document with its own colours, otherwise part of an HTML page.
+        """Return the SVG: if ``alone`` is true, a document with its own colours, otherwise a part of an HTML page.
 
         ``kind`` is an additional CSS class of the ``svg`` element.
         """

@@ -1,6 +1,7 @@
 """The plots of the report: bars, the ladder as a waterfall, and lines. ``canvas.py`` makes the SVG of their shapes.
 
-Each plot has two versions: one for a wide page, and one for a phone, with the labels above the bars.
+Each plot has two versions: one for a wide page, and one for a phone, with the labels above the bars. A *ladder* is an
+experiment with applications from a plain WSGI function up to Flask.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ HIGH = 1e300
 
 @dataclass(frozen=True)
 class Layout:
-    """The width of a plot, and the widths of its parts for labels and values. If ``labels`` is 0, labels are above the
-    bars.
+    """The width of a plot, and the widths of its parts for labels and values.
+
+    If ``labels`` is 0, the labels are above the bars.
     """
 
     width: int = 720
@@ -37,7 +39,6 @@ class Layout:
 
     @property
     def pitch(self) -> int:
-        """The distance from one bar to the next."""
         return BAR_HEIGHT + GAP + (0 if self.labels else 16)
 
     def label(self, y: float, name: str) -> str:
@@ -52,9 +53,9 @@ WIDE, NARROW = Layout(), Layout(350, 0, 62)
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar from ``start`` to ``start`` plus ``value``. ``colour`` is a name in ``canvas.COLOURS``.
+    """A bar from ``start`` to ``start`` plus ``value``. ``colour`` is a key of ``canvas.COLOURS``.
 
-    ``text`` is written to the right of the bar. If it is empty, the value is written.
+    ``text`` is written to the right of the bar. If ``text`` is empty, the value is written.
     """
 
     label: str
@@ -65,10 +66,7 @@ class Bar:
 
 
 def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE) -> Chart:
-    """Return a chart of horizontal bars, each with its text to the right, and with its 95 % interval as a line.
-
-    An infinite interval has no line.
-    """
+    """Return a chart of horizontal bars, each with its 95 % interval as a line. An infinite interval has no line."""
     height = TOP + len(bars) * layout.pitch + 30
     top = max([*(bar.start + _far(bar.value) for bar in bars), *(bar.start for bar in bars), 1e-9])
     scale = (layout.width - layout.labels - layout.values) / top
@@ -135,7 +133,7 @@ def _whisker(low: float, high: float, middle: float) -> list[str]:
 
 
 def bars_of(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
-    """Return a bar chart of the whole cost of each contender."""
+    """Return a bar chart of the cost of each application in an experiment."""
     bars = [Bar(cost.name, cost.cost, _colour(cost.name)) for cost in one.costs]
     clock = "CPU time" if one.clock == "cpu" else "wall time"
     return bar_chart(one.title, f"µs of {clock} a request, 95 % interval", bars, layout)
@@ -146,10 +144,7 @@ def _colour(name: str) -> str:
 
 
 def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
-    """Return a ladder as a waterfall chart.
-
-    The bar of a step begins where the bar before it ends. The bars of other contenders begin at 0.
-    """
+    """Return a ladder as a waterfall chart: the bar of a step begins where the bar before it ends."""
     bars, reached = [], 0.0
     for cost in one.costs:
         step = cost.step if cost.step and is_step(cost, one) else None
@@ -176,7 +171,10 @@ COLOUR = {FLASK: "other", OWN: "own"}
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: ``low`` is drawn at ``start`` and ``high`` at ``end``. It is logarithmic if ``low`` is above 0."""
+    """An axis: ``low`` is drawn at ``start`` and ``high`` at ``end``.
+
+    If ``low`` is above 0, the axis is logarithmic.
+    """
 
     low: float
     high: float
@@ -200,7 +198,7 @@ def _rows(axis: Axis, marks: Mapping[float, str], layout: Layout) -> list[str]:
 
 
 def _dots(points: Iterable[tuple[float, Estimate]], axis: Axis, colour: str) -> list[str]:
-    """Return a dot for each value at its x, with its 95 % interval."""
+    """Return a dot for each value at its x coordinate, with the value's 95 % interval as a line."""
     shapes: list[str] = []
     for x, value in points:
         if value.high < HIGH:
@@ -237,10 +235,7 @@ TIMES = ((1, "1 µs"), (10, "10 µs"), (100, "100 µs"), (1e3, "1 ms"), (1e4, "1
 
 
 def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
-    """Return a chart of the framework's share of a request (y axis) against the model's time (x axis).
-
-    Both axes are logarithmic.
-    """
+    """Return a chart of the framework's share of a request (y axis) against the model's time (x axis)."""
     bottom = PLOT_HEIGHT - BOTTOM
     times, shares = Axis(LEAST_US, MOST_US, LEFT, layout.width - RIGHT), Axis(LEAST_SHARE, 1.0, bottom, TOP)
     title = "The framework's share of the request, by the model's time"
@@ -264,9 +259,9 @@ def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
 
 
 def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
-    """Return the curve of one framework's share of a request, by the model's time, as SVG shapes.
+    """Return one framework's line in the chart of ``curve_chart``.
 
-    Return an empty list if the share is too small for the chart at nearly every time.
+    If fewer than two points of the line lie in the chart, return an empty list.
     """
     steps = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
     points = [(times.at(us), shares.at(one.share(us))) for us in steps if one.share(us) >= LEAST_SHARE]
@@ -274,10 +269,9 @@ def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
 
 
 def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: Layout) -> list[str]:
-    """Return the names of the models at different heights, because fast models are close together.
+    """Return the names of the models at different heights, each with a line down to the time axis.
 
-    A line leads from each name down to the time axis. The name of a faster model is higher, so that no line crosses a
-    name.
+    The name of a faster model is higher, so that no line crosses a name.
     """
     shapes: list[str] = []
     for place, point in enumerate(points):
@@ -337,8 +331,8 @@ HEAT_HEIGHT = 340
 def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
     """Return a chart of each framework's price against the amount of data that is evicted from the CPU caches.
 
-    The eviction takes place before each request. A framework's price is what it adds to the bare callable. Dashed lines
-    are the prices behind a server.
+    A framework's price is its cost minus the cost of a plain WSGI function. Dashed lines are the prices behind a
+    server.
     """
     right, bottom = layout.width - RIGHT, HEAT_HEIGHT - BOTTOM
     prices = [price.high for state in heat.states for price in state.prices.values()]
@@ -367,10 +361,7 @@ def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 
 
 def charts_of(summary: Summary, layout: Layout = WIDE) -> dict[str, Chart]:
-    """Return every plot of a result file by its key.
-
-    The order is: the experiments, the curve, the loads, the latencies, and the hot and cold caches.
-    """
+    """Return every plot of a result file by its key, in the order of the report."""
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)

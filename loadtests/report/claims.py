@@ -1,8 +1,7 @@
 """The rule for claims: two costs differ if the interval of their ratio is farther from 1 than the noise.
 
-The rule uses the ratio and not the difference in µs, because times differ from machine to machine more than ratios do.
-The noise is how much an application appears to differ from itself when it is measured twice. The headline, the tables
-and the README all use this rule.
+The noise is how much an application appears to differ from itself when it is measured twice. A *load* is a measurement
+of several services behind servers.
 """
 
 from __future__ import annotations
@@ -18,7 +17,10 @@ from loadtests.studies import APPS, OWN
 
 
 def differs(ratio: Estimate, floor: float = 0.0) -> bool:
-    """Return whether a report may claim that two costs with this ratio differ. ``floor`` is the noise, as a share."""
+    """Return whether a report may claim that two costs with the ratio ``ratio`` differ.
+
+    ``floor`` is the noise, as a share.
+    """
     return ratio.low > 1 + floor or ratio.high < 1 / (1 + floor)
 
 
@@ -32,7 +34,7 @@ def inverse(ratio: Estimate) -> Estimate:
 def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs {} times as much as") -> str:
     """Return the sentence that compares ``one`` with ``other``. ``ratio`` is the ratio of their costs, one ÷ other.
 
-    ``floor`` is the noise, as a share. ``what`` is the verb phrase; its braces stand for the ratio.
+    ``floor`` is the noise, as a share. ``what`` is the verb phrase, whose braces stand for the ratio.
     """
     if differs(ratio, floor):
         return f"{one} {what.format(number(ratio.value))} {other} ({interval(ratio)})"
@@ -41,7 +43,7 @@ def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str =
 
 
 def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
-    """Return the two contenders that a sentence about an experiment compares, and the ratio of their costs."""
+    """Return two applications to compare in a sentence, and the ratio of their costs: the first ÷ the second."""
     last = one.costs[-1]
     if one.reference == one.costs[0].name:
         return last.name, one.reference, last.to_reference
@@ -51,10 +53,7 @@ def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
 
 
 def sentences(results: Results, summary: Summary) -> list[str]:
-    """Return the findings as sentences.
-
-    If the run measured the user's own applications, each application is compared with the first application.
-    """
+    """Return the findings as sentences."""
     if results.study == APPS:
         said = [text for one in summary.experiments for text in _about_apps(one)]
     else:
@@ -76,9 +75,8 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:
     """Return sentences that compare the services of a load.
 
-    If ``apps`` is true, each application of the user is compared with the first application. Otherwise only the last
-    service other than wsgi_core is compared with wsgi_core. If the load does not include wsgi_core, the last service is
-    compared with the first service.
+    If ``apps`` is true, the services are the user's applications, and each is compared with the first. Otherwise the
+    last service other than wsgi_core is compared with wsgi_core or, without wsgi_core, with the first service.
     """
     names = [service.name for service in load.services]
     if len(names) < 2:

@@ -1,13 +1,12 @@
 """Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
-Even on one machine, the costs of the same code may differ by 20 % between two runs, because the machine's state
-changes. So each cost is first divided by the cost of a yardstick from the same run. In process, the yardstick of an
-experiment is the bare callable if the experiment has it in both files. Otherwise the yardstick is the driver of the
-contender. Behind a server, the yardstick is the bare callable. If a load of a file does not have the bare callable,
-this load's costs in this file are not divided.
+Even on one machine, the costs of the same code may differ by 20 % between two runs. So each cost is first divided by
+the cost of a *yardstick* from the same run. In process, the yardstick is the bare callable, a plain WSGI function, if
+both files have it. Otherwise the yardstick is the driver, an application that does nothing. Behind a server, the
+yardstick is the bare callable. Without the bare callable, costs behind a server are not divided.
 
-Then the divided costs of both files are compared. A cost has increased if the whole interval of the ratio new ÷ old is
-above the threshold. In process, the interval must also be above the noise.
+A cost has increased if the whole interval of the ratio new ÷ old is above the threshold and, in process, above the
+noise.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ WORDS = {"slower": "slower", "faster": "faster", "same": "no increase beyond {th
 
 @dataclass(frozen=True)
 class Change:
-    """One cost in both files: ``old`` and ``new`` in µs, and the ratio new ÷ old.
+    """One cost in both files: ``old`` and ``new`` in µs.
 
-    For the ratio, each cost is first divided by the cost of the yardstick (see the module's docstring).
+    ``ratio`` is new ÷ old, after each cost is divided by the cost of the yardstick (see the module's docstring).
     """
 
     where: str
@@ -53,10 +52,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of two result files: the change of each cost, notes on the two runs, and the exit code.
+    """The comparison of two result files: the change of each cost, and notes on the two runs.
 
-    ``threshold`` is the relative increase above which a cost counts as increased, such as 0.05. If no comparison is
-    possible, ``obstacle`` says why.
+    A cost counts as increased above the relative increase ``threshold``, such as 0.05. If no comparison is possible,
+    ``obstacle`` says why.
     """
 
     threshold: float
@@ -66,10 +65,9 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """The exit code: 1, 3 or 0.
+        """The exit code: 1 if a cost has increased, 3 if there is no verdict, otherwise 0.
 
-        1: a cost has increased. 3: no cost has increased, but a verdict is open, or nothing was compared. 0: no cost
-        has increased, and no verdict is open.
+        There is no verdict if nothing was compared, or if a change has the verdict ``"open"``.
         """
         if self.obstacle or not self.changes:
             return UNKNOWN
@@ -80,7 +78,6 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """The outcome as a sentence."""
         if self.obstacle:
             return f"No verdict: {self.obstacle}."
         beyond = f"slower by more than {self.threshold:.0%}"
@@ -95,9 +92,9 @@ class Comparison:
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
-    """Compare the costs of the contenders and services that both files have.
+    """Compare the costs of the applications and services that both files have.
 
-    If the files come from machines with different processors, they are compared only if ``elsewhere`` is true.
+    If the files come from different processors, they are compared only if ``elsewhere`` is true.
     """
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after and not elsewhere:
@@ -147,7 +144,7 @@ def _changes(old: ExperimentResult, new: ExperimentResult, threshold: float) -> 
 
 
 def _cost(one: ExperimentResult, name: str, by_callable: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost of the contender ``name`` in µs, and the logarithm of the ratio of this cost to the yardstick's.
+    """Return the cost of the application ``name`` in µs, and the logarithm of its ratio to the cost of the yardstick.
 
     The yardstick is the bare callable if ``by_callable`` is true, otherwise the driver.
     """
@@ -173,8 +170,10 @@ def _ratio(old: Estimate, new: Estimate) -> Estimate:
 def verdict(ratio: Estimate, threshold: float) -> str:
     """Return the verdict on the interval of a ratio.
 
-    ``"slower"``: the whole interval is above 1 + ``threshold``. ``"faster"``: the whole interval is below
-    1 - ``threshold``. ``"open"``: only a part of the interval is above 1 + ``threshold``. ``"same"``: all other cases.
+    - ``"slower"``: the whole interval is above 1 + ``threshold``.
+    - ``"faster"``: the whole interval is below 1 - ``threshold``.
+    - ``"open"``: only a part of the interval is above 1 + ``threshold``.
+    - ``"same"``: all other cases.
     """
     if ratio.low > 1 + threshold:
         return "slower"
@@ -189,9 +188,7 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
     """Return the changes of the server's CPU time per request, for loads at a fixed rate that are in both files.
 
-    Each change has the ratio new ÷ old. If a load includes the bare callable, each CPU time is first divided by the CPU
-    time of the bare callable in the same repetition. The bare callable itself is omitted, and so is a service with
-    fewer than two repetitions in a file.
+    A service with fewer than two repetitions in a file is omitted, and so is the bare callable.
     """
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []

@@ -1,4 +1,8 @@
-"""Turn the samples of an experiment into costs per request, and make functions that compute figures from the costs."""
+"""Turn the samples of an experiment into costs per request, and make functions that compute figures from the costs.
+
+A *contender* is an application in an experiment. The *driver* is an application that does nothing, whose cost is
+subtracted.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ from loadtests.instrument.stats import Figure, FloatArray
 def matrix(process: Process, contenders: int) -> FloatArray:
     """Return the blocks of one process as µs per request, in the shape (rounds, 1 + contenders).
 
-    Column 0 is the driver. The µs are CPU time or wall time, as the process's ``clock`` says. Incomplete rounds are
-    dropped.
+    Column 0 is the driver. The µs are CPU time or wall time, as ``process.clock`` says. Incomplete rounds are dropped.
     """
     rounds: dict[int, list[float]] = {}
     for block in process.blocks:
@@ -23,7 +26,7 @@ def matrix(process: Process, contenders: int) -> FloatArray:
 
 
 def matrices(result: ExperimentResult) -> list[FloatArray]:
-    """Return one matrix for each process."""
+    """Return the ``matrix`` of each process."""
     return [matrix(process, len(result.contenders)) for process in result.processes]
 
 
@@ -46,5 +49,5 @@ def ratio(top: int, bottom: int) -> Figure:
 
 
 def quotient(top: Figure, bottom: Figure) -> Figure:
-    """Return the function that computes ``top(cost) / bottom(cost)`` from the costs."""
+    """Return the function that computes ``top(cost) / bottom(cost)``."""
     return lambda cost: top(cost) / bottom(cost)

@@ -14,9 +14,8 @@ from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
-    """Print the tables of a result file, and write its page and its plots.
+    """Print the tables of a result file, and write its page ``index.html`` and its folder ``plots`` beside the file.
 
-    The page is ``index.html`` beside the result file. The plots are in the folder ``plots`` beside the result file.
     Raises ``ResultError`` if the file cannot be read or is not valid.
     """
     results = Results.read(path)

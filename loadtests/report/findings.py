@@ -1,6 +1,4 @@
-"""The main findings of a run: how Flask's cost compares with wsgi_core's, whether the machine was quiet, how much CPU
-time each framework adds to a request, and for which models this time matters.
-"""
+"""The main findings of a run, as sentences: how frameworks compare, and whether the machine was quiet."""
 
 from __future__ import annotations
 
@@ -24,7 +22,6 @@ class Findings:
 
     @property
     def lines(self) -> list[str]:
-        """All lines, in the order in which they are shown."""
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 
@@ -44,10 +41,9 @@ def findings_of(results: Results, summary: Summary) -> Findings:
 
 
 def _ratio(summary: Summary) -> str:
-    """Return the sentence with the ratio of Flask's cost to wsgi_core's.
+    """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" if this was not measured.
 
-    If the ladder with the null model was not measured, return "". A report gives this ratio before the µs,
-    because times differ from machine to machine more than ratios do.
+    A report gives this ratio before the µs, because times differ from machine to machine more than ratios do.
     """
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
@@ -85,7 +81,7 @@ def _when(line: Line) -> list[str]:
 def crossings(line: Line) -> list[str]:
     """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts.
 
-    If the share is below a percentage for every model, the text for this percentage is "always".
+    If the share is below a percentage for every model, its text is "always".
     """
     found = []
     for share in CROSSINGS:

@@ -16,7 +16,7 @@ from loadtests.instrument.stats import Estimate
 
 @dataclass(frozen=True)
 class Table:
-    """A table: title, column heads, rows of text, and a note below it.
+    """A table: title, column heads, rows of text, and a note below the rows.
 
     ``marks`` is empty, or has a verdict for each row, which sets the row's colour. ``section`` is the key of the
     table's section on the page.
@@ -30,15 +30,15 @@ class Table:
     section: str = "more"
 
     def marked(self) -> list[tuple[str, list[str]]]:
-        """Return a pair for each row: its verdict and its cells. If ``marks`` is empty, each verdict is ""."""
+        """Return the verdict and the cells of each row. If ``marks`` is empty, each verdict is ""."""
         return list(zip(self.marks or [""] * len(self.rows), self.rows, strict=True))
 
 
 def number(value: float, digits: int = 3) -> str:
     """Return ``value`` with ``digits`` significant digits, but at least all digits before the decimal point.
 
-    Examples: 0.314, 21.4 and 3,812. If a value is rounded up to a power of ten, it may have one digit more: 9.996 is
-    "10.00". 0 is "0". A value that is not finite is "?".
+    Examples: 0.314, 21.4 and 3,812. A value that is rounded up to a power of ten may have one digit more, such as
+    "10.00" for 9.996. A value that is not finite is "?".
     """
     if not math.isfinite(value):
         return "?"
@@ -66,7 +66,7 @@ def with_interval(value: Estimate, digits: int = 3) -> str:
 
 
 def microseconds(value: float) -> str:
-    """Return ``value`` µs as text: in µs if it is below a millisecond, otherwise in ms."""
+    """Return ``value`` µs as text: below 1,000 µs in µs, otherwise in ms."""
     return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
 
 
@@ -92,7 +92,7 @@ def machine_of(environment: Mapping[str, Any]) -> str:
 
 
 def markdown(table: Table, words: Collection[int] = (0,)) -> str:
-    """Return the table in GitHub's Markdown. Numbers are right-aligned; ``words`` are the columns without numbers."""
+    """Return the table in GitHub's Markdown. ``words`` are the columns without numbers; numbers are right-aligned."""
     rules = ["---" if column in words else "---:" for column in range(len(table.heads))]
     lines = [table.heads, rules, *table.rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
@@ -119,6 +119,6 @@ def render(template: str, **values: Any) -> str:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a page or a picture, with the same line endings on every system."""
+    """Write a page or a plot, with the same line endings on every system."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8", newline="\n")

@@ -1,4 +1,7 @@
-"""The report on the study of hot and cold caches: its tables and its page."""
+"""The report on the study of hot and cold caches: its tables and its page.
+
+``heat.py`` defines the study, and the words *price* and *coldness*.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,7 @@ from loadtests.studies import FLASK, FLOOR, OWN
 
 
 def table(heat: Heat) -> Table:
-    """Return the table with one row for each state of the caches.
-
-    If the services were also measured behind waitress, the table has one more row, for the server.
-    """
+    """Return the table with one row for each eviction and, if it was measured, one row for the server."""
     heads = ["evicted before each request by", "Flask ÷ wsgi_core"]
     heads += ["bare callable, µs", "wsgi_core adds, µs", "Flask adds, µs"]
     rows = [_row(state) for state in (*heat.states, *heat.others)]
@@ -35,23 +35,14 @@ def _row(state: State) -> list[str]:
 
 
 def slope_table(heat: Heat) -> Table:
-    """Return the table that says by how many µs the cost of a request increases for each µs of a pause inside it.
-
-    The rows are for pauses in Flask and in the bare callable, each with hot and with cold caches.
-    """
+    """Return the table that says how many µs a request takes longer for each µs of a pause inside it."""
     rows = [[*where, with_interval(slope, 4)] for where, slope in heat.slopes.items()]
     heads = ["a pause in", "evicted before each request by", "µs"]
     return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
 def prediction_table(heat: Heat) -> Table:
-    """Return the table that compares Flask's predicted price with Flask's measured price (see ``loadtests/heat.py``).
-
-    Each row has wsgi_core's price, the coldness of the caches, and Flask's two prices. The coldness is 0 for hot and 1
-    for cold caches. It is computed from wsgi_core's price, and predicts Flask's price. There is a row for each state
-    between hot and cold, and for each eviction by other code. If the requests were also measured behind a server, there
-    is a row for the server.
-    """
+    """Return the table that compares Flask's predicted price with its measured price (see ``heat.Prediction``)."""
     heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
     found = [*heat.predictions, *([heat.served_prediction] if heat.served_prediction else [])]
     rows = [
@@ -64,7 +55,7 @@ def prediction_table(heat: Heat) -> Table:
 def farthest(heat: Heat) -> tuple[str, float]:
     """Return the state whose prediction is farthest from the measured price, and the relative difference.
 
-    The prediction for the served requests is not considered.
+    The prediction for the server is not considered.
     """
     off = {one.state: abs(one.predicted.value / one.measured.value - 1) for one in heat.predictions}
     return max(off.items(), key=itemgetter(1))

@@ -1,4 +1,8 @@
-"""Summarise what was measured behind servers: rates, CPU times, latencies, and what limited the rate."""
+"""Summarise what was measured behind servers: rates, CPU times, latencies, and what limited the rate.
+
+A *load* is a measurement of several services in turn, in several repetitions. At *saturation*, clients send requests
+without a pause.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,10 @@ MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
 
 @dataclass(frozen=True)
 class Served:
-    """One service under load: the means over its windows (measured periods).
+    """The mean values of one service under load.
 
-    ``generator_share`` and ``server_share`` are shares of one core. ``in_flight`` is the mean number of requests in
-    flight, or 0 if the mean latency is unknown.
+    ``bound_by`` says what limited the rate (see the function ``bound_by``). ``generator_share`` and ``server_share``
+    are shares of one core. ``in_flight`` is the mean number of requests in flight, or 0 if the mean latency is unknown.
     """
 
     name: str
@@ -41,12 +45,11 @@ class Served:
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """Services that were loaded in turn, and how each service compares with every other service.
+    """The services of a load, and how each service compares with every other service.
 
-    Services are compared within each repetition, and ``pairs`` is the number of complete repetitions.
-    ``rates["a", "b"]`` is the rate of service a divided by the rate of service b. ``cpu["a", "b"]`` is the CPU time per
-    request of a divided by the CPU time of b. ``cpu_differences["a", "b"]`` is the difference of these CPU times,
-    a - b, in µs.
+    Services are compared within each repetition. ``pairs`` is the number of complete repetitions. ``rates["a", "b"]``
+    is the rate of a divided by the rate of b. ``cpu["a", "b"]`` is the CPU time per request of a divided by that of b.
+    ``cpu_differences["a", "b"]`` is the difference of these CPU times, a - b, in µs.
     """
 
     result: LoadResult
@@ -59,11 +62,11 @@ class LoadSummary:
 
 @dataclass(frozen=True)
 class LatencySummary:
-    """One service at one rate with one generator: percentiles in ms, each with its interval over the runs.
+    """The latencies of one service at one rate with one generator, each percentile in ms with its interval.
 
-    A percentile is omitted if a run has too few requests for it. For example, the 99th percentile needs at least 100
-    requests in each run. ``lag_ms`` is the open-loop generator's own delay: the 99th percentile of each run, averaged
-    over the runs. ``asked`` is the intended rate and ``reached`` is the actual rate, in requests a second.
+    A percentile is omitted if a run has too few requests for it. ``asked`` is the intended rate and ``reached`` is the
+    actual rate, in requests a second. ``lag_ms`` is how late the open-loop generator itself was: the mean of the 99th
+    percentiles of the runs.
     """
 
     result: LatencyResult

@@ -1,4 +1,7 @@
-"""Judge the noise of a run: quiet, noisy (small differences are not claimed), too noisy for any claim, or unknown."""
+"""Judge the noise of a run: quiet, noisy, too noisy for any claim, or unknown.
+
+In a noisy run, small differences are not claimed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ WAITED = 0.05
 
 @dataclass(frozen=True)
 class Noise:
-    """The verdict and its reasons."""
+    """The verdict on the noise of a run, with its reasons."""
 
     verdict: str
     reasons: list[str]
@@ -32,7 +35,6 @@ class Noise:
 
     @property
     def sentence(self) -> str:
-        """The verdict as a sentence for the reader."""
         why = "; ".join(self.reasons)
         if self.verdict == UNKNOWN:
             return f"The noise is unknown: {why}."
@@ -44,9 +46,9 @@ class Noise:
 
 
 def judge(results: Results, summary: Summary) -> Noise:
-    """Return the verdict on one run."""
+    """Return the verdict on the noise of a run."""
     reach, waited, stolen = _reach(summary), summary.waited, _stolen(results)
-    reasons = ["no app was measured against itself in this run"]
+    reasons = ["no application was measured against itself in this run"]
     if reach is not None:
         differs = f"by up to {reach:.1%}" if math.isfinite(reach) else "by an unknown amount"
         reasons = [f"an application measured against itself appeared to differ {differs}"]
@@ -63,7 +65,7 @@ def judge(results: Results, summary: Summary) -> Noise:
 
 
 def _reach(summary: Summary) -> float | None:
-    """Return the median noise of the experiments in which an app takes part twice, or None if there are none.
+    """Return the median noise of the experiments that measure an application twice, or None if there are none.
 
     If the number of these experiments is even, return the larger of the two middle values.
     """
@@ -72,11 +74,10 @@ def _reach(summary: Summary) -> float | None:
 
 
 def _stolen(results: Results) -> float:
-    """Return the steal time (the CPU time that the host took) as a share of the CPU time of all CPUs during the run.
+    """Return the CPU time that the host took from this virtual machine, as a share of the CPU time of all CPUs.
 
-    Return 0 if the system does not report steal time, or if the run is not complete. If the run was resumed, the steal
-    time of the pause is included, so the share may be too high. If the machine was restarted in the pause, the share
-    may be too low.
+    Return 0 if the system does not report this time, or if the run is not complete. If the run was resumed, the share
+    is not exact, because the time of the pause counts too.
     """
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
     # The stolen seconds are the sum over all CPUs.

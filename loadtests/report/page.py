@@ -1,8 +1,6 @@
-"""The report as one HTML file, without scripts or external resources. It supports light and dark mode, phones and
-print.
+"""The report as one HTML file, without scripts or external resources, for screens, phones and print.
 
-``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs and
-interrupted runs have fewer samples.
+``templates/report.html`` is the template. A section is omitted if the result file has no samples for it.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ FACTS = {
 
 @dataclass
 class Section:
-    """A section of the page: the template's text for ``key``, the plots with the keys ``pictures``, and tables."""
+    """A section of the page: its title, plots and tables. ``pictures`` has the keys of the plots."""
 
     key: str
     title: str

@@ -1,4 +1,8 @@
-"""The published figures, from a result file: a table and a plot for the README, and the page of all results."""
+"""The published figures, from a result file: a table and a plot for the README, and the page of all results.
+
+A *rung* is an application from a plain WSGI function up to Flask. A *ladder* is an experiment with all rungs. The null
+model does no work.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,7 @@ SHOWN = (FLOOR, OWN, FLASK)
 def section(results: Results, summary: Summary, plot: str) -> str:
     """Return the README's section, which begins and ends with a marker.
 
-    The section has the main finding, a table of three rungs, the plot, and a line about the machine. ``plot`` is the
-    path of the plot's file, relative to the README.
+    ``plot`` is the path of the plot's file, relative to the README.
     """
     findings = findings_of(results, summary)
     return render(
@@ -41,11 +44,11 @@ def section(results: Results, summary: Summary, plot: str) -> str:
 
 
 def ladder_table(summary: Summary, names: Sequence[str]) -> Table:
-    """Return a table with a row for each rung (contender of a ladder) in ``names``.
+    """Return a table with a row for each rung in ``names``, and two columns for each ladder: a ratio and a cost.
 
-    For each ladder with the same rungs as the ladder with the null model, the table has the ratio of the cost to the
-    reference's cost, and then the cost in µs. Raises ``ResultError`` if the ladder with the null model is missing, or
-    lacks one of the rungs in ``SHOWN``.
+    The ratio is the cost divided by the cost of the ladder's reference. Only ladders with the same rungs as the ladder
+    with the null model are shown. Raises ``ResultError`` if the ladder with the null model was not measured, or lacks a
+    rung in ``SHOWN``.
     """
     heads, rows = [""], [[name] for name in names]
     for one in _alike(summary):
@@ -65,7 +68,7 @@ def _alike(summary: Summary) -> list[ExperimentSummary]:
 def _ladder(summary: Summary) -> ExperimentSummary:
     """Return the ladder with the null model.
 
-    Raises ``ResultError`` if it was not measured, or if it lacks one of the rungs in ``SHOWN``.
+    Raises ``ResultError`` if the ladder was not measured, or lacks a rung in ``SHOWN``.
     """
     one = summary.experiment("null")
     if one is None or not set(SHOWN) <= {cost.name for cost in one.costs}:
@@ -78,8 +81,7 @@ def _ladder(summary: Summary) -> ExperimentSummary:
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
     """Return the page of all results. Its plots are in the folder ``pictures`` beside the page.
 
-    Raises ``ResultError`` if the results have no ladder with the null model, or if this ladder lacks one of the rungs
-    in ``SHOWN``.
+    Raises the same exceptions as ``ladder_table``.
     """
     findings = findings_of(results, summary)
     rungs = [cost.name for cost in _ladder(summary).costs]
@@ -98,8 +100,7 @@ def results_page(results: Results, summary: Summary, pictures: str) -> str:
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     """Replace the section between the markers ``BEGIN`` and ``END`` in ``readme``, and write the plot to ``plot``.
 
-    The rest of ``readme`` is unchanged. Raises ``ResultError`` if ``readme`` lacks a marker, if the results have no
-    ladder with the null model, or if this ladder lacks one of the rungs in ``SHOWN``.
+    Raises ``ResultError`` if ``readme`` lacks a marker. Also raises the same exceptions as ``ladder_table``.
     """
     ladder = _ladder(summary)
     text = readme.read_text(encoding="utf-8")

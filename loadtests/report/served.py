@@ -1,7 +1,6 @@
 """Render ``docs/measure/served.md`` from the results of the study "served".
 
-The page shows the CPU time of each part of a request: the server, JSON and the model, the framework, and the service's
-hooks and checks. It also compares other servers.
+The page shows the CPU time of each part of a request behind a server, and compares servers.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ def parts_table(load: LoadSummary) -> Table:
 
 
 def _parts(load: LoadSummary, framework: str) -> list[Estimate]:
-    """Return the CPU time of each of ``PARTS``.
+    """Return the CPU time of each of ``PARTS``, and last the CPU time of the whole request.
 
-    Each measured service has one part more than the service before it. The cost of this part is the difference of the
-    two services' CPU times. The last item is the CPU time of the whole request.
+    Each measured service has one part more than the service before it. The cost of a part is the difference of the two
+    services' CPU times.
     """
     cpu = {service.name: service.server_cpu_us for service in load.services}
     chain = (NULL_APP, FLOOR, BARE + framework, framework)

@@ -1,4 +1,7 @@
-"""The summary as tables, for the terminal, the page and the README."""
+"""The summary as tables, for the terminal, the page and the README.
+
+A *load* is a measurement behind a server. At *saturation*, clients send requests without a pause.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
-    """Return the tables of the experiments, the phases, the loads, the latencies, the imports and the goals."""
+    """Return all tables of ``summary``, except those of the curve and of the hot and cold caches."""
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
     cases = [one for one in summary.experiments if _is_case(one)]
     if cases:
@@ -47,15 +50,15 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """Return whether an experiment is shown in the common table of cases.
-
-    Such an experiment has at most three contenders, no ladder, and no application that is measured twice.
-    """
+    """Return whether an experiment is shown as a row of ``case_table``, and not in a table of its own."""
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """Return the table of an experiment: the costs, what each step of a ladder adds, and the ratios."""
+    """Return the table of an experiment: the costs, what each step of a ladder adds, and the ratios.
+
+    A ladder is an experiment in which each application adds something to the application before it.
+    """
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
@@ -92,9 +95,10 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
-    """Return whether the table shows what this rung adds to the rung before it.
+    """Return whether the table shows what the application of ``cost`` adds to the previous application.
 
-    The difference is shown if the name of the rung begins with "+", or if the first rung is the reference.
+    The difference is shown if the name of the application begins with "+", or if the first application is the
+    reference.
     """
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
@@ -102,7 +106,7 @@ def is_step(cost: Cost, one: ExperimentSummary) -> bool:
 def case_table(cases: list[ExperimentSummary]) -> Table:
     """Return a table with a row for each case: the cost of each framework, their ratio, and its 95 % interval.
 
-    If the case also measures the work of a library without a framework, the row ends with the cost of this work.
+    A case is one kind of request. If the case also measures a library without a framework, the row ends with this cost.
     """
     names = [cost.name for cost in cases[0].costs]
     heads = ["", *(f"{name}, µs" for name in names), f"÷ {cases[0].reference}", "95 % interval", f"{LIBRARY}, µs"]
@@ -116,7 +120,6 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
-    """Return the table of the cost of each phase of a request, in Flask and in wsgi_core."""
     rows = [[one.name, with_interval(one.flask), with_interval(one.core)] for one in phases]
     note = (
         "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
@@ -209,7 +212,6 @@ def _ratio(value: Estimate | None) -> str:
 
 
 def import_table(summary: Summary) -> Table:
-    """Return the table of the costs of imports."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MiB", "95 % interval"]
     rows = [
         [f"import {module}", *(cell for value in parts.values() for cell in cells(value))]
@@ -220,7 +222,6 @@ def import_table(summary: Summary) -> Table:
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """Return the table of the study's goals and the measured ratios."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, *cells(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: the interval is on both sides."

@@ -1,4 +1,4 @@
-"""Print the report: on a terminal in colours, to a pipe or a file without colours and 160 characters wide."""
+"""Print the report. On a terminal, the report has colours; elsewhere, it has no colours and 160 columns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ def show(out: Console, results: Results, summary: Summary) -> None:
 
 
 def show_table(out: Console, table: Table) -> None:
-    """Print one table and its note."""
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, head in enumerate(table.heads):
         shown.add_column(head, justify="left" if position == 0 else "right")

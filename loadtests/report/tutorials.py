@@ -1,4 +1,7 @@
-"""Tables of a framework's share of a request, and of parts of a request that can cost more than a framework."""
+"""Tables of a framework's share of a request, and of parts of a request that can cost more than a framework.
+
+The *curve* is the share of a framework as a function of the time that the model takes (see ``curve.py``).
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,7 @@ from loadtests.report.format import Table, cells, number
 def measured(summary: Summary, curve: Curve) -> dict[str, float]:
     """Return the figures in µs that ``templates/report.html`` compares with published claims.
 
-    The keys are the names that the template uses: ``flask``, the models of the curve and, if the tutorial experiment
-    was measured, ``onnx`` and ``pipeline``.
+    The keys are the names that the template uses. ``onnx`` and ``pipeline`` are missing if they were not measured.
     """
     found = {point.model: point.time.value for point in curve.points} | {"flask": curve.line("Flask").price.value}
     if one := summary.experiment("tutorial"):
@@ -24,7 +26,6 @@ def measured(summary: Summary, curve: Curve) -> dict[str, float]:
 
 
 def tables(summary: Summary, curve: Curve) -> list[Table]:
-    """Return the tables about the curve."""
     return [crossing_table(curve), share_table(curve), cost_table(summary, curve)]
 
 
@@ -49,11 +50,7 @@ def _pair(point: Point, framework: str) -> list[str]:
 
 
 def crossing_table(curve: Curve) -> Table:
-    """Return the table that says how slow a model must be before a framework hardly matters.
-
-    There is a row for each framework. A cell has the time of the model above which the framework's share of the
-    request's time is below 50 %, 10 % or 1 %.
-    """
+    """Return the table of how slow a model must be so that a framework's share is below 50 %, 10 % or 1 %."""
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
     note = (
@@ -64,10 +61,7 @@ def crossing_table(curve: Curve) -> Table:
 
 
 def cost_table(summary: Summary, curve: Curve) -> Table:
-    """Return the table of parts of a request that can cost more than a framework.
-
-    Each row has a cost in µs, and this cost as a multiple of what Flask adds to the bare callable.
-    """
+    """Return the table of parts of a request that can cost more than a framework."""
     price = curve.line("Flask").price.value
     rows = [[name, *cells(value), f"{value.value / price:.1f}"] for name, value in _costs(summary, curve)]
     note = "CPU time in µs. The last column is the cost as a multiple of what Flask adds to a bare callable."

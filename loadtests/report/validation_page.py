@@ -1,4 +1,7 @@
-"""Render the page ``VALIDATION.md`` from ``validation.json``: how the instrument was tested, and what it measured."""
+"""Render the page ``VALIDATION.md`` from ``validation.json``: how the instrument was tested, and what it measured.
+
+The *bare callable* is a plain WSGI function. A *further run* is one more call of the bare callable in the same request.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ REACHED, MISSED, OPEN = "reached", "missed", "open"
 
 @dataclass(frozen=True)
 class Check:
-    """A claim about the instrument (``text``), together with its evidence (``found``) and its verdict."""
+    """A claim about the instrument (``text``), its evidence (``found``), and its verdict."""
 
     text: str
     found: str
@@ -39,7 +42,7 @@ class Check:
 
 
 def checks(found: validate.Validation) -> list[Check]:
-    """Return the checks for which there are enough samples. Most checks need samples from at least two processes."""
+    """Return the checks for which there are enough samples."""
     made = []
     if found.same:
         made.append(_false_check(found))
@@ -173,13 +176,10 @@ def render(found: validate.Validation) -> str:
 
 
 def _runs_words(result: ExperimentResult) -> dict[str, object]:
-    """Return the values for the page's part on further runs, which are more calls of the bare callable in one request.
+    """Return the values for the page's part on further runs.
 
-    table: the table of further runs
-    single: the cost of a single run
-    counts: the numbers of further runs, as text
-    slope: the slope of the measured against the known durations of the further runs (see ``validate.FurtherRuns``)
-    exact: whether this slope is near 1
+    ``single`` is the cost of a single run. ``counts`` has the numbers of further runs, as text. ``slope`` is the slope
+    of the measured against the known durations of the further runs. ``exact`` says whether this slope is near 1.
     """
     single, slope = validate.measured_runs(result)[1].known, validate.runs_slope(result)
     counts = ", ".join(str(runs) for runs in validate.RUNS[1:-1])
@@ -190,10 +190,9 @@ def _runs_words(result: ExperimentResult) -> dict[str, object]:
 def _heat(found: validate.Validation) -> dict[str, object]:
     """Return the values for the page's part on what Flask adds to the bare callable.
 
-    hot, cold, served: what Flask adds with hot caches, with cold caches, and behind a server
-    memory: how many MiB are written before each request to make the caches cold
-    rate: the rate of the requests behind the server
-    table: the table of the costs in these three cases
+    ``hot``, ``cold`` and ``served`` are what Flask adds with hot caches, with cold caches, and behind a server.
+    ``memory`` is the number of MiB that are written before each request to make the caches cold. ``rate`` is the rate
+    behind the server.
     """
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
@@ -203,7 +202,7 @@ def _heat(found: validate.Validation) -> dict[str, object]:
 
 
 def check_table(found: validate.Validation) -> Table:
-    """Return the table of the checks, with the verdicts as marks."""
+    """Return the table of the checks. The mark of a row is the verdict of its check."""
     made = checks(found)
     rows = [[one.text, one.found, one.verdict] for one in made]
     return Table("", ["claim", "found", ""], rows, marks=[one.verdict for one in made])

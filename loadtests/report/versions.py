@@ -1,4 +1,7 @@
-"""Report what Flask costs on several interpreters or with several versions of a package: a table and its page."""
+"""Report what Flask costs on several interpreters or with several versions of a package: a table and its page.
+
+A *variant* is an interpreter with one version of a package.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from loadtests.studies import FLASK, FLOOR, OWN, VERSIONS
 
 
 def table(summary: Summary) -> Table:
-    """Return the table with a row for each variant (interpreter or version of a package): first ratios, then costs."""
+    """Return the table with a row for each variant: first ratios, then costs."""
     heads = ["", "Flask ÷ wsgi_core", "Flask ÷ bare callable", "Flask, µs", "wsgi_core, µs", "bare callable, µs"]
     rows = [
         [one.title, *(with_interval(inverse(one.cost(name).to_reference)) for name in (OWN, FLOOR)),
@@ -37,10 +40,7 @@ def sentences(summary: Summary) -> list[str]:
 
 
 def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Estimate:
-    """Return the cost of ``name`` in ``one`` divided by its cost in ``other``.
-
-    The errors of the two costs are independent, because the costs come from different processes.
-    """
+    """Return the cost of ``name`` in ``one`` divided by its cost in ``other``. The two costs must be independent."""
     top, bottom = one.cost(name).cost, other.cost(name).cost
     reach = math.hypot(*(cost.half_width / cost.value for cost in (top, bottom)))
     value = top.value / bottom.value

@@ -1,6 +1,6 @@
 """Write ``docs/where-the-time-goes.md`` from the results of the study "core".
 
-``templates/where.md`` says what each phase does in flask 3.1.3 and in the core; all figures come from the results.
+``templates/where.md`` says what each phase of a request does. All figures come from the results.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> dict[str, list[Estimate]]:
-    """Return the share of a library in the cost of each framework, for each case that also measures the library alone.
+    """Return, by the experiment's key, a library's share in the cost of wsgi_core and in the cost of Flask.
 
-    The first share is the share in the core's cost. The second share is the share in Flask's cost.
+    Only experiments that also measure the library alone are included.
     """
     return {
         one.key: estimate(
@@ -78,6 +78,9 @@ def _libraries(results: Results) -> dict[str, list[Estimate]]:
 
 
 def _imports(results: Results) -> list[Estimate]:
-    """Return Werkzeug's share of the core's import: of its time, and of its memory."""
+    """Return Werkzeug's share of the import of wsgi_core: the share of the time, and the share of the memory.
+
+    If the study did not measure imports, return an empty list.
+    """
     parts = ("wall_ms", "memory_kb") if results.imports else ()
     return [import_ratio(results.imports, "werkzeug", "wsgi_core", part) for part in parts]

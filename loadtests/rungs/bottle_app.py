@@ -11,7 +11,6 @@ from loadtests.rungs.work import load_model, other_routes, to_json
 
 
 def create_app(model: str = "null") -> Any:
-    """Make the application whose POST /predict calls the model named ``model``."""
     # Bottle would use ujson if it is installed. All rungs use the standard library's json.
     bottle.json_loads = json.loads
     predict = load_model(model)

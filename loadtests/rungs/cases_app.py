@@ -1,6 +1,6 @@
 """The applications for the cases of the study "core", on wsgi_core or on Flask.
 
-One application is a rung with more routes and an error handler. The other has a given number of static routes.
+A *case* is one kind of request, such as a path that does not exist.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ RUNGS = {"wsgi_core": "loadtests.rungs.core", "flask": "loadtests.rungs.flask_ap
 
 
 class RefusedError(Exception):
-    """The exception of the error case: the view raises it, and an error handler responds to it."""
+    """The exception that the view of the error case raises."""
 
 
 def create_app(framework: str) -> Any:
-    """Make the rung of ``framework`` with the routes of the cases and an error handler."""
+    """Make the application of ``core.py`` or ``flask_app.py`` with more routes and an error handler.
+
+    ``framework`` is ``"wsgi_core"`` or ``"flask"``.
+    """
     app = import_module(RUNGS[framework]).create_app()
     app.secret_key = SECRET_KEY
     package: Any = import_module(framework)
@@ -50,7 +53,10 @@ def create_app(framework: str) -> Any:
 
 
 def create_routes_app(framework: str, routes: int) -> Any:
-    """Make an application with ``routes`` static routes. The measured request is for the route that is added last."""
+    """Make an application with ``routes`` static routes. ``/hello`` is the last of them.
+
+    ``framework`` is ``"wsgi_core"`` or ``"flask"``.
+    """
     app = import_module(RUNGS[framework]).App(__name__)
     for number in range(routes - 1):
         app.add_url_rule(f"/static-path/{number}", f"static_{number}", _hello)

@@ -11,7 +11,7 @@ from wsgi_core import App, Response, g, jsonify, request
 def create_app(model: str = "null", hooks: bool = False) -> App:
     """Make the application whose POST /predict calls the model named ``model``.
 
-    With ``hooks``, the application has a before_request, an after_request and a teardown_request function.
+    If ``hooks`` is true, the application has a before_request, an after_request and a teardown_request function.
     """
     predict = load_model(model)
     app = App(__name__)

@@ -1,11 +1,10 @@
 """Delay each request by a known length, to check what the instrument measures.
 
-In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too. So the request is
-compared with a request whose hook spins for 0 µs. The bare callable (the lowest rung) has no hooks. There, another
-function spins and then calls the bare callable.
+The *bare callable* is the application of ``raw.py``. A *spin* reads the clock until the delay is over. In Flask, a
+before_request function spins. For the bare callable, another function spins and then calls the bare callable.
 
-After a spin, the code of the request may run slower, so the request may take more time than the delay adds. A second
-kind of delay avoids this: instead of spinning, the bare callable handles the same request several times.
+After a spin, the code of the request may run slower. A second kind of delay avoids this: the bare callable handles the
+same request several times.
 """
 
 from __future__ import annotations
@@ -23,7 +22,10 @@ from loadtests.rungs.work import driver_app
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:
-    """Make the rung "Flask" with a hook that spins for ``microseconds``. With None, there is no hook."""
+    """Make the application of ``flask_app.py`` with a before_request function that spins for ``microseconds``.
+
+    If ``microseconds`` is None, the application does not have this function.
+    """
     app = create_flask_app(model)
     if microseconds is None:
         return app
@@ -37,9 +39,9 @@ def create_app(microseconds: float | None, model: str = "null") -> Flask:
 
 
 def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplication:
-    """Make the rung "raw callable" with a function around it that first spins for ``microseconds``.
+    """Make the bare callable with a function around it that first spins for ``microseconds``.
 
-    With None, there is no function around it.
+    If ``microseconds`` is None, there is no such function.
     """
     app = create_bare_app(model)
     if microseconds is None:
@@ -54,12 +56,11 @@ def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplicat
 
 
 def create_repeated(runs: int, calls: int, model: str = "null") -> WSGIApplication:
-    """Make the rung "raw callable" so that it first handles each request ``runs`` more times.
+    """Make an application that calls the bare callable ``runs`` more times for each request.
 
-    Before the rung handles a request, there are always ``calls`` calls: ``runs`` calls of the rung, and otherwise calls
-    of ``driver_app``, which only sends an empty response. So a further run adds the cost of the rung minus the cost of
-    ``driver_app``. The instrument also subtracts the cost of ``driver_app`` from the cost of a single run. So the cost
-    of a further run should be equal to the cost of a single run.
+    It first calls ``driver_app``, which does nothing, ``calls - runs`` times. So all applications make the same number
+    of calls, and a further run adds the cost of the bare callable minus the cost of ``driver_app``. The instrument also
+    subtracts the cost of ``driver_app`` from a single run, so the two costs should be equal.
     """
     app = create_bare_app(model)
     further = [driver_app("200 OK")] * (calls - runs) + [app] * runs

@@ -1,7 +1,7 @@
 """Django, written as in its documentation: views and ``urlpatterns``, with the settings in the same file.
 
-Only the middleware that sets Content-Length is enabled, because the other middleware adds headers and work. Django's
-settings are global: if a process makes several applications, all of them use the routes of the last one.
+Only the middleware that sets Content-Length is enabled. Django's settings are global: if a process makes several
+applications, all of them use the routes of the last application.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIHandler:
-    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     @require_POST  # type: ignore[untyped-decorator]

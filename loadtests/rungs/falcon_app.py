@@ -11,13 +11,10 @@ from loadtests.rungs.work import Model, load_model, other_routes, to_json
 
 
 class Predict:
-    """The resource at ``/predict``."""
-
     def __init__(self, predict: Model) -> None:
         self.predict = predict
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Respond to POST (Falcon's responder)."""
         resp.media = self.predict(req.get_media())
 
 
@@ -25,12 +22,10 @@ class Other:
     """The resource of the routes that are never requested."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **values: Any) -> None:
-        """Respond to GET (Falcon's responder)."""
         resp.text = "never requested"
 
 
 def create_app(model: str = "null") -> Any:
-    """Make the application whose POST /predict calls the model named ``model``."""
     app = falcon.App()
     handler = media.JSONHandler(dumps=to_json)
     app.req_options.media_handlers[falcon.MEDIA_JSON] = handler

@@ -1,4 +1,4 @@
-"""FastAPI, written as in its documentation: a decorated function with the type of the body. An ASGI application."""
+"""FastAPI, written as in its documentation: a decorated function with the type of the body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from loadtests.rungs.work import load_model, other_routes
 
 
 def create_app(model: str = "null") -> FastAPI:
-    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
     app = FastAPI(default_response_class=SameJSONResponse)
     for rule in other_routes("{", "}"):

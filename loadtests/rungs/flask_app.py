@@ -13,7 +13,7 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model
 def create_app(model: str = "null", hooks: bool = False) -> App:
     """Make the application whose POST /predict calls the model named ``model``.
 
-    With ``hooks``, the application has a before_request, an after_request and a teardown_request function.
+    If ``hooks`` is true, the application has a before_request, an after_request and a teardown_request function.
     """
     predict = load_model(model)
     app = App(__name__)

@@ -1,8 +1,7 @@
 """Flask as in tutorials: flask-cors on the whole application, a scikit-learn pipeline from joblib, a DataFrame.
 
-The pipeline has the same number of trees as the churn model, with the same depth. It is trained on churn's own
-predictions, because the project has no labelled data. So both models return nearly the same predictions for the same
-rows.
+The pipeline has as many trees as the churn model, with the same depth. It is trained on churn's own predictions,
+because the project has no labelled data. So both models return nearly the same predictions.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ LEARNING_RATE = 0.05
 def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
     """Make the application whose POST /predict makes predictions in the way that ``via`` names.
 
-    With ``"DataFrame"`` or ``"array"``, the row is passed to a scikit-learn pipeline in this form. With ``"ONNX"``, the
-    model of the other rungs is called, so that flask-cors is the only difference from ``flask_app.py``.
+    With ``"DataFrame"`` or ``"array"``, a scikit-learn pipeline gets the row as a DataFrame or as an array. With
+    ``"ONNX"``, the ONNX model is called, so that flask-cors is the only difference from ``flask_app.py``.
     """
     predict = load_model(model) if via == "ONNX" else _pipeline_model(model, via)
     app = Flask(__name__)
@@ -52,28 +51,30 @@ def _other(**values: Any) -> str:
 
 
 def _pipeline_model(model: str, via: str) -> Model:
-    """Return a function that predicts with the scikit-learn pipeline, after saving and loading it as tutorials do.
+    """Return a function that predicts with the scikit-learn pipeline, after joblib has saved and loaded the pipeline.
 
-    ``via`` is how the function passes the row to the pipeline: as a ``"DataFrame"`` or as an ``"array"``.
+    ``via`` is the form in which the pipeline gets the row: ``"DataFrame"`` or ``"array"``.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.joblib")
         joblib.dump(trained_pipeline(model, named=via == "DataFrame"), path)
         pipeline = joblib.load(path)
 
-    def from_frame(features: Any) -> dict[str, object]:
-        probability = pipeline.predict_proba(pandas.DataFrame([features], columns=COLUMNS))[0, 1]
-        return {"churn_probability": float(probability), "model_version": "pipeline"}
+    def predict(features: Any) -> dict[str, object]:
+        if via == "DataFrame":
+            row: Any = pandas.DataFrame([features], columns=COLUMNS)
+        else:
+            row = [[features[name] for name in COLUMNS]]
+        return {"churn_probability": float(pipeline.predict_proba(row)[0, 1]), "model_version": "pipeline"}
 
-    def from_array(features: Any) -> dict[str, object]:
-        probability = pipeline.predict_proba([[features[name] for name in COLUMNS]])[0, 1]
-        return {"churn_probability": float(probability), "model_version": "pipeline"}
-
-    return from_frame if via == "DataFrame" else from_array
+    return predict
 
 
 def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:
-    """Return a pipeline that is trained on the ONNX model's predictions. If ``named``, its columns have names."""
+    """Return a pipeline that is trained on the predictions of ``model``.
+
+    If ``named`` is true, the pipeline's columns have names.
+    """
     from loadtests.rows import churn_rows
 
     rows = churn_rows().rows

@@ -1,6 +1,7 @@
 """Applications that do only a library's work for a case, without a framework.
 
-Their cost is the part of the case's cost that both frameworks have in common.
+A *case* is one kind of request. The cost of the library's work is the part of the case's cost that both frameworks have
+in common.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LIFETIME = 31 * 24 * 60 * 60
 
 
 def create_body_app() -> WSGIApplication:
-    """Make an application that reads the body with one call, parses it, and counts the items of its ``values``."""
+    """Make an application that parses the JSON body and responds with the number of items in ``values``."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         values = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))["values"]
@@ -29,15 +30,18 @@ def create_body_app() -> WSGIApplication:
 
 
 def session_serializer() -> URLSafeTimedSerializer:
-    """Return a serializer that signs session cookies as Flask does (flask 3.1.3 sessions.py)."""
+    """Return a serializer that signs session cookies as Flask does.
+
+    Source: flask 3.1.3 sessions.py: SecureCookieSessionInterface.
+    """
     signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
     return URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
 
 
 def create_session_app() -> WSGIApplication:
-    """Make an application that verifies the cookie with ``itsdangerous``, changes the session and signs it again.
+    """Make an application that verifies the session cookie, changes the session, and signs it again.
 
-    The digest is ``hashlib.sha1`` itself, so ``hmac`` runs in C. Flask's digest is a function that calls
+    The digest is ``hashlib.sha1`` itself, so ``hmac`` runs in C. Flask's digest is a Python function around
     ``hashlib.sha1``, so ``hmac`` partly runs in Python there.
     """
     serializer = session_serializer()

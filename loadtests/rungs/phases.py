@@ -1,8 +1,7 @@
-"""Applications that run only the first phases of each request, on Flask and on the core, which have the same methods.
+"""Applications that run only the first phases of each request, on Flask or on wsgi_core.
 
-The first N phases of a request are called prefix N. The cost of phase N is the cost of prefix N minus the cost of
-prefix N-1. All prefixes send the same empty response, so that they differ only in their phases. Other experiments
-compare the real responses.
+The cost of a phase is the cost of the application that ends with this phase, minus the cost of the application that
+ends with the previous phase. All applications send the same empty response, so that they differ only in their phases.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from loadtests.instrument.driver import resolve
+from loadtests.instrument.driver import consume, resolve
 
-# In the order of a request. The last prefix is the application itself, called as a server calls it.
+# In the order of a request. For the last phase, the complete application is called as a server calls it.
 PHASES = (
     "request and its context made",
     "contexts pushed and popped",
@@ -49,7 +48,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
                 result = response(environ, _without_headers(start_response)) if response else ()
             finally:
                 ctx.pop(None)
-            _consume(result)
+            consume(result)
         if phases < SENT:
             start_response("200 OK", [])
         return ()
@@ -58,7 +57,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Run the phases that take place inside the context, up to phase number ``phases``.
+    """Run the phases inside the request context, up to phase number ``phases``.
 
     If ``phases`` is ``SENT``, return the response, which the caller must send. Otherwise return None.
     """
@@ -78,17 +77,9 @@ def _inside(app: Any, phases: int) -> Any:
 
 
 def _swallowed(app: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    _consume(app(environ, _without_headers(start_response)))
+    consume(app(environ, _without_headers(start_response)))
     return ()
 
 
 def _without_headers(start_response: StartResponse) -> Callable[..., Any]:
     return lambda status, headers, exc_info=None: start_response(status, [])
-
-
-def _consume(result: Iterable[bytes]) -> None:
-    for _chunk in result:
-        pass
-    close = getattr(result, "close", None)
-    if close is not None:
-        close()

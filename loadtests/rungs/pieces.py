@@ -1,6 +1,6 @@
 """Applications that do one part of a request's work and send an empty response, to measure the cost of that part.
 
-They do not read the body. As for every contender, the cost of the driver is subtracted from their costs.
+They do not read the request's body.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def create_model_app(model: str, rows: list[Any]) -> WSGIApplication:
 
 
 def create_frame_app(rows: list[Any]) -> WSGIApplication:
-    """Make an application that converts a row to a DataFrame and back to an array, as the pipelines of tutorials do."""
+    """Make an application that converts a row to a DataFrame and back to an array, as tutorials do.
+
+    Each request uses the next of ``rows``.
+    """
     import pandas
 
     following = itertools.cycle(rows).__next__
@@ -40,7 +43,7 @@ def create_frame_app(rows: list[Any]) -> WSGIApplication:
 
 
 def create_json_app(floats: int, write: bool = False) -> WSGIApplication:
-    """Make an application that parses a JSON list of ``floats`` floats or, if ``write``, writes such a list."""
+    """Make an application that parses a JSON list of ``floats`` floats. If ``write`` is true, it writes such a list."""
     rng = random.Random(floats)
     values: list[Any] = [rng.random() for _ in range(floats)]
     text = json.dumps(values)

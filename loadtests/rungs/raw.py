@@ -1,4 +1,4 @@
-"""The lowest rung: one PEP 3333 callable and the standard library's JSON. It has no routing and no error handling."""
+"""One PEP 3333 callable with the standard library's JSON. It has no routing and no error handling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from loadtests.rungs.work import load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application that calls the model named ``model`` for each request."""
     predict = load_model(model)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

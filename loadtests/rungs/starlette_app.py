@@ -1,4 +1,4 @@
-"""Starlette, written as in its documentation: functions in a list of routes. An ASGI application."""
+"""Starlette, written as in its documentation: functions in a list of routes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from loadtests.rungs.work import load_model, other_routes, to_json
 
 
 class SameJSONResponse(JSONResponse):
-    """A JSON response with the same bytes as on the other rungs."""
+    """A JSON response with the same bytes as those of the other applications."""
 
     def render(self, content: Any) -> bytes:
-        """Return the bytes of the body (overrides Starlette's method)."""
         return to_json(content)
 
 
 def create_app(model: str = "null") -> Starlette:
-    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     async def predict_view(request: Request) -> SameJSONResponse:

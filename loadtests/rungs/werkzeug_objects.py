@@ -1,7 +1,4 @@
-"""One step more than ``with_request.py``: Werkzeug's Response.
-
-Flask's own Request and Response are subclasses of Werkzeug's. This rung does not use Flask.
-"""
+"""The application of ``with_request.py`` with Werkzeug's Response."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from loadtests.rungs.work import load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application that calls the model named ``model`` for each request."""
     predict = load_model(model)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

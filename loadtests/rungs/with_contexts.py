@@ -1,4 +1,4 @@
-"""One step more than ``with_routing.py``: contexts, so that a view can import ``request`` and ``g``."""
+"""The application of ``with_routing.py`` with contexts, so that a view can import ``request`` and ``g``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ request: Request = LocalProxy(_request, "request")  # type: ignore[assignment]
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     def predict_view() -> Response:

@@ -1,7 +1,6 @@
-"""One step more than ``with_contexts.py``: before, after and teardown functions, and error handlers.
+"""The application of ``with_contexts.py`` with before, after and teardown functions, and error handlers.
 
-This is the last rung that is written by hand. It has Flask's lifecycle for one application, without blueprints,
-sessions and signals. The contexts are those of ``with_contexts.py``.
+It has Flask's lifecycle for one application, without blueprints, sessions and signals.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ logger = logging.getLogger(__name__)
 class Application:
     """A small framework: views by endpoint, lists of hooks, and error handlers.
 
-    The rung registers no hook, but each request iterates over the lists.
+    ``create_app`` registers no hook, but each request iterates over the lists.
     """
 
     def __init__(self) -> None:
@@ -79,7 +78,6 @@ class Application:
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
     app = Application()
     for number, rule in enumerate(OTHER_ROUTES):

@@ -1,4 +1,4 @@
-"""One step more than ``raw.py``: Werkzeug's Request reads the environ, and the body as JSON."""
+"""The application of ``raw.py`` with Werkzeug's Request, which reads the environ and the JSON body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from loadtests.rungs.work import load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application that calls the model named ``model`` for each request."""
     predict = load_model(model)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

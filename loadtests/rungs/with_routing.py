@@ -1,4 +1,4 @@
-"""One step more than ``werkzeug_objects.py``: a URL map selects the view, or responds with 404 or 405."""
+"""The application of ``werkzeug_objects.py`` with a URL map, which selects the view or responds with 404 or 405."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     def predict_view(request: Request) -> Response:

@@ -1,4 +1,7 @@
-"""The work that every rung does. The rungs share this code, so that they differ only in the framework."""
+"""The work that every rung does. The rungs share this code, so that they differ only in the framework.
+
+A *rung* is an application to measure: it parses a JSON body, calls a model and responds with JSON.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ OTHER_ROUTES = (
 
 
 def other_routes(opening: str, closing: str) -> list[str]:
-    """Return ``OTHER_ROUTES`` for a framework that writes a converter as ``{version:int}`` or ``<version:int>``."""
+    """Return ``OTHER_ROUTES`` in the syntax of another framework, such as ``{version:int}``.
+
+    ``opening`` and ``closing`` are the brackets around a variable part.
+    """
 
     def rewritten(found: re.Match[str]) -> str:
         kind, name = found.groups()
@@ -51,15 +57,15 @@ def to_json(value: object) -> bytes:
 
 
 def null_model(features: Any) -> dict[str, object]:
-    """Return a constant without any work, so that a request costs only the work of the framework and of JSON."""
+    """Return a constant, so that a request costs only the work of the framework and of JSON."""
     return {"churn_probability": 0.5, "model_version": "null/1"}
 
 
 def load_model(name: str) -> Model:
     """Return the function that calls the model ``name``.
 
-    The name is ``"null"``, a model of this project, or a model built on this machine. Only this model is loaded.
-    Raises ``wsgi_core.inference.ModelError`` if the model does not exist or cannot be loaded.
+    ``name`` is ``"null"``, a model of this project, or a model that the user has built. Raises
+    ``wsgi_core.inference.ModelError`` if the model does not exist or cannot be loaded.
     """
     if name == "null":
         return null_model
@@ -77,7 +83,7 @@ def load_model(name: str) -> Model:
 def null_app() -> WSGIApplication:
     """Make a WSGI application that reads the request's body and responds with an empty JSON object.
 
-    The request must have a Content-Length. Behind a server, the application's cost is the server's own cost.
+    The request must have a Content-Length.
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -89,9 +95,9 @@ def null_app() -> WSGIApplication:
 
 
 def driver_app(status: str) -> WSGIApplication:
-    """Make a WSGI application that only sends an empty response with ``status``.
+    """Make a WSGI application that only sends an empty response with the status line ``status``.
 
-    Its cost is the driver's own cost, which is subtracted from the costs of the WSGI contenders.
+    Its cost is the cost of calling an application. This cost is subtracted from the costs of WSGI applications.
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import UsageError
 
 from loadtests import variants
 from loadtests.environments import own_packages
@@ -28,6 +29,16 @@ def made(**options):
         for name, costs in (("Python 3.11", COSTS), ("Python 3.14", slower))
     )
     return results(one, other, study=VERSIONS)
+
+
+@pytest.fixture
+def environments(monkeypatch):
+    """Create no environments. Return the list of the packages that each would have."""
+    seen = []
+    monkeypatch.setattr(variants, "interpreter", lambda wanted, python, runtime: seen.append(wanted) or python)
+    monkeypatch.setattr(variants, "versions", lambda python, packages: {"Python": "3", "flask": "1", "werkzeug": "2"})
+    monkeypatch.setattr(variants, "own_packages", lambda python: "/")
+    return seen
 
 
 def test_each_variant_has_a_row_ratios_first():
@@ -60,14 +71,24 @@ def test_the_page_is_made_of_the_results():
         ("flask-cors", ["flask-cors", "flask==3.1.3"]),
     ],
 )
-def test_flask_is_part_of_each_environment_once(package, asked, monkeypatch):
-    seen = []
-    monkeypatch.setattr(variants, "interpreter", lambda wanted, python, runtime: seen.append(wanted) or python)
-    monkeypatch.setattr(variants, "versions", lambda python, packages: {"Python": "3", "flask": "1", "werkzeug": "2"})
-    monkeypatch.setattr(variants, "own_packages", lambda python: "/")
+def test_flask_is_part_of_each_environment_once(package, asked, environments):
     study, workers = variants.study_of([], [package], 5.0)
-    assert seen[0][: len(asked)] == asked
-    assert list(workers) == [study.experiments[0].group] == ["Python 3, Flask 1, Werkzeug 2"]
+    assert environments[0][: len(asked)] == asked
+    assert list(workers) == [study.experiments[0].group]
+    assert study.experiments[0].group.startswith("Python 3, Flask 1, Werkzeug 2")
+
+
+@pytest.mark.usefixtures("environments")
+def test_versions_of_any_package_can_be_compared():
+    study, workers = variants.study_of([], ["click==8.1.*", "click==8.2.*"], 5.0)
+    names = [f"Python 3, Flask 1, Werkzeug 2, click=={version}.*" for version in ("8.1", "8.2")]
+    assert list(workers) == [one.group for one in study.experiments] == names
+
+
+@pytest.mark.usefixtures("environments")
+def test_two_variants_with_the_same_versions_are_refused():
+    with pytest.raises(UsageError, match=r"the same versions: Python 3, Flask 1, Werkzeug 2$"):
+        variants.study_of(["a", "b"], [], 5.0)
 
 
 def test_a_worker_runs_by_another_root(tmp_path):
