@@ -1,1 +1,1 @@
-"""``wsgi-core deploy``: write the files that put the service into production, from templates for each target."""
+"""``wsgi-core deploy``: write files that run the service with another program, such as systemd, nginx or Docker."""
