@@ -1,6 +1,7 @@
-"""Print the requirements of a wheel on Windows, one on each line: ``WHEEL [EXTRA]...``.
+"""Print the requirements of a wheel on Windows, one on each line.
 
-pip on Linux cannot do this, because it evaluates environment markers for Linux.
+The arguments are the wheel and its extras. pip on Linux cannot do this, because it evaluates environment markers for
+Linux.
 """
 
 from __future__ import annotations

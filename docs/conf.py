@@ -47,7 +47,7 @@ suppress_warnings = ["ref.python"]
 
 
 def skip_what_is_not_ours(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out a member of a class if another package defines it, such as Werkzeug."""
+    """Return True, which leaves out a member, if another package defines the member, such as Werkzeug."""
     module = getattr(getattr(obj, "fget", obj), "__module__", None)
     return True if module and not module.startswith("wsgi_core") else None
 

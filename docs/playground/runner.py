@@ -1,8 +1,8 @@
-"""Run a program with requests twice, on Flask and on the core, and report what happened.
+"""Run a program twice with the same requests, on Flask and on wsgi_core, and report what happened.
 
-The page of the playground calls `run_json` and `check_json` in its web worker. On the side of Flask, ``import flask``
-and ``import wsgi_core`` both import Flask. On the side of the core, both import the core. If the application of a
-program is neither a Flask app nor a wsgi_core app, the report lists the function calls instead of events.
+The page of the playground calls `run_json` and `check_json` in its web worker. In the run on Flask, ``import flask``
+and ``import wsgi_core`` both import Flask. In the run on wsgi_core, both import wsgi_core. If the program's application
+uses neither, as in the first chapters, the report lists function calls instead of events.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Side:
 
 
 def run(program: str, request: str, folder: Path, signals: bool = False, site: str = "") -> dict[str, t.Any]:
-    """Run `program` on Flask and on the core. Return a report, which contains only JSON values.
+    """Run `program` on Flask and on wsgi_core. Return a report, which contains only JSON values.
 
     request: one or more requests in the format of .http files
     folder: the folder into which the program is written

@@ -17,7 +17,7 @@ responses: status, headers and body.
 
 With ``snapshots=True``, each event has a `Snapshot` of the state, such as the source lines, the contexts and the hooks.
 
-In some places the two frameworks do the same thing in different ways. Therefore, these rules apply to both:
+In some places, the two frameworks do the same thing in different ways. Therefore, both are recorded by these rules:
 
 - *signal sent* is recorded only if the signal has a receiver. The reason is that Flask always calls ``send``, but the
   core calls ``send`` only if there is a receiver. With ``signals=True``, every signal of the framework has a receiver.

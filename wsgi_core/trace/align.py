@@ -25,8 +25,8 @@ class Row:
     def mark(self) -> str:
         """The mark of the row.
 
-        A space if the events are equal, ``<`` if there is only a left event, ``>`` if there is only a right event,
-        ``!`` if the events differ.
+        The mark is a space if the events are equal, ``<`` if there is only a left event, ``>`` if there is only a right
+        event, and ``!`` if the events differ.
         """
         if self.equal:
             return " "

@@ -87,7 +87,8 @@ class TracedBody:
 class Recording:
     """The object that `recording` yields. It sends requests to the app, and has the recorded events.
 
-    `wsgi` is the app as a WSGI application. A request that is sent to `wsgi` is recorded with the events of the server.
+    `wsgi` is a WSGI application that calls the app. It also records the events of the server, such as each chunk of the
+    body.
     """
 
     def __init__(self, app: t.Any, recorder: Recorder) -> None:
@@ -201,11 +202,13 @@ def trace(
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     """Return the environ of a request to `app`.
 
-    The next argument is an environ, a `werkzeug.test.EnvironBuilder`, or the path. An environ is returned unchanged.
-    With a path, more keyword arguments of EnvironBuilder may follow, such as `method`, `json` and `headers`.
+    The argument after `app` is an environ, a `werkzeug.test.EnvironBuilder`, or the path, by default ``/``. An environ
+    is returned unchanged. With a path, keyword arguments of EnvironBuilder may follow, such as `method`, `json` and
+    `headers`.
 
-    If `base_url` is not given, the app's configuration has an effect. The root path is APPLICATION_ROOT. If the path is
-    not a whole URL, the scheme is PREFERRED_URL_SCHEME, and the host is SERVER_NAME or localhost.
+    With a path but without `base_url`, the URL is completed from the app's configuration. The root path is
+    APPLICATION_ROOT. Unless the path is a whole URL, the scheme is PREFERRED_URL_SCHEME, and the host is SERVER_NAME or
+    localhost.
     """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])

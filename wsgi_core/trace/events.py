@@ -129,7 +129,7 @@ class Event:
         return f"{self.file}:{self.line}" if self.file else ""
 
     def add_detail(self, detail: str) -> None:
-        """Append `detail` to the event's detail, after a semicolon."""
+        """Append `detail` to the event's detail. A semicolon separates the two."""
         self.detail = f"{self.detail}; {detail}" if self.detail else detail
 
     def __str__(self) -> str:

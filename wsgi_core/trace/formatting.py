@@ -37,9 +37,9 @@ _LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?{_OPENING})((?:\\.|(?!\2).)+)
 
 
 def is_secret(name: t.Any) -> bool:
-    """Return whether `name` suggests that its value is a secret.
+    """Return whether `name` suggests that its value is a secret. If `name` is not a string, return False.
 
-    The name may be that of a header, a form field or an attribute. A name that is not a string suggests nothing.
+    The name may be that of a header, a form field or an attribute.
     """
     return issubclass(type(name), str) and _SECRET.search(name) is not None
 
@@ -48,7 +48,7 @@ def redact(text: str) -> str:
     """Return the text with an ellipsis instead of each secret.
 
     A secret is the value after a name such as `password`, `token` or `api_key` (see `_NAMES`), or the user and the
-    password in a URL. A password in a URL is recognised only if a `/` in it is percent-encoded.
+    password in a URL. A password in a URL is recognised only if characters such as `/` in it are percent-encoded.
     """
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 

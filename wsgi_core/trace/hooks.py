@@ -1,7 +1,7 @@
 """Find the hooks of an app, and find the hook that a frame runs. A hook is a function that the app registered.
 
-The interpreter reports only code objects, and functions from the same ``def`` statement share a code object. Therefore,
-`choose` also compares other parts of a frame with the hooks.
+The interpreter reports only code objects, and functions from the same ``def`` statement share a code object. To find
+the right function, `choose` also looks at the callers, the closure, ``self`` and the defaults of the frame.
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ def _find_scoped(kind: str, phases: tuple[str, ...], table: Mapping[str | None, 
 
 
 def unwrapped(function: t.Any) -> t.Any:
-    """Return the function that this callable runs: the function inside an asgiref wrapper, a partial or a bound
-    method.
+    """Return the function that this callable runs.
+
+    The callable may be an asgiref wrapper, a partial or a bound method.
     """
     for attribute in ("awaitable", "func", "__func__"):
         inner = getattr(function, attribute, None)
@@ -107,7 +108,10 @@ def function_name(function: t.Any) -> str:
 
 
 def is_generator_function(code: CodeType) -> bool:
-    """Return whether the code is that of a generator function. A call of it only creates a generator."""
+    """Return whether the code is that of a generator function.
+
+    A call of a generator function runs none of its code. It only creates a generator.
+    """
     return bool(code.co_flags & _GENERATOR)
 
 
@@ -128,9 +132,9 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether each parameter of `function` that has a default also has this value in `frame`.
+    """Return whether, in `frame`, each parameter with a default has its default value.
 
-    The frame must have the function's code object. Values are compared by identity.
+    The frame must have the code object of `function`. Values are compared by identity.
     """
     inner = unwrapped(function)
     defaults = getattr(inner, "__defaults__", None) or ()

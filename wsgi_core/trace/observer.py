@@ -93,8 +93,9 @@ class Observer:
     # The code
 
     def _entry(self) -> list[SourceLocation]:
-        """Return the location of the WSGI function that the server is about to call, or [] if it is not written in
-        Python.
+        """Return the location of the WSGI function that the server is about to call.
+
+        If the function is not written in Python, return [].
         """
         code = function_code(self._app.wsgi_app)
         return [] if code is None else [_location(code, code.co_firstlineno)]
@@ -111,8 +112,9 @@ class Observer:
         return found[::-1]
 
     def _is_reported(self, code: CodeType) -> bool:
-        """Return whether a snapshot shows a call of `code`: it must belong to the framework, to Werkzeug, or to a
-        watched function.
+        """Return whether a snapshot includes calls of `code`.
+
+        The code must belong to the framework, to Werkzeug or to a watched function.
         """
         package = short_path(code.co_filename).partition("/")[0]
         return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
@@ -164,7 +166,10 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """Return the body of a response as text if it is a list of bytes. Any other body is not iterated over."""
+    """Return the body of a response as text if the body is a list of bytes.
+
+    Do not iterate over any other body. Return a remark instead.
+    """
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
         return "still to be generated" if body is not None else ""
@@ -187,7 +192,7 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
     """Yield the current context, and then the contexts below it on the stack. At most `_MAX_CONTEXTS` are yielded.
 
-    Each push stores a token in the context. The token has the context that was current before.
+    Each push stores a token in the context. The token holds the context that was current before the push.
     """
     ctx, visits = var.get(None), Counter[int]()
     while ctx is not None and visits.total() < _MAX_CONTEXTS:

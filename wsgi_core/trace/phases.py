@@ -142,7 +142,10 @@ def response_headers(call: Call) -> list[tuple[str, str]]:
 
 
 def _is_frameworks_own(call: Call) -> bool:
-    """Return whether the method that was called is defined in the module of its class's topmost base class."""
+    """Return whether the framework defines the method that was called.
+
+    The method must be in the same file as the topmost base class of its object.
+    """
     base = type(call.arguments["self"]).__mro__[-2]
     return call.code is not None and call.code.co_filename == sys.modules[base.__module__].__file__
 

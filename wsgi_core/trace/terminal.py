@@ -77,14 +77,12 @@ def _both(row: Row) -> str:
 
 
 def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
-    """Return whether the events of a row differ, and their cell is cut. In this case, the difference may be hidden."""
+    """Return whether a row has two different events, and their cell is cut. Then the cut may hide the difference."""
     return row.mark == "!" and len(cells[1]) > widths[1]
 
 
 def _cells(row: Row, sides: int) -> list[str]:
-    """Return the cells of a row: the mark, the event, and then the time and the location for each of the `sides`
-    traces.
-    """
+    """Return the cells of a row: the mark, the event, and then the time and the location of the event in each trace."""
     text = _both(row) if row.mark == "!" else printable(str(row.event))
     cells = [row.mark, f"{'  ' * row.event.depth}{text}"]
     for event in (row.left, row.right)[:sides]:
@@ -141,7 +139,7 @@ def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None, times: bool)
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Return a short text: the traces are equal, or how many rows are different."""
+    """Return a short text that says whether the traces are equal, or how many rows are different."""
     different = sum(not row.equal for row in rows)
     if not different:
         return f"equal: {len(rows)} events"

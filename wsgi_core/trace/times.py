@@ -11,7 +11,7 @@ from .events import Trace
 def set_median_times(trace: Trace, runs: Sequence[Trace]) -> None:
     """Set the times of each event of `trace` to the medians of this event's times in `runs`.
 
-    Only runs with the same events count. If there are none, the times do not change.
+    Only runs with the same events as `trace` are used. If there is no such run, the times do not change.
     """
     same = [run.events for run in runs if [event.key for event in run.events] == [event.key for event in trace.events]]
     for index, event in enumerate(trace.events if same else ()):

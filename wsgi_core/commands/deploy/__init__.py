@@ -1,1 +1,1 @@
-"""``wsgi-core deploy``: write files that run the service with another program, such as systemd, nginx or Docker."""
+"""``wsgi-core deploy``: write the files with which another program runs the service, such as systemd or Docker."""

@@ -55,10 +55,10 @@ def _add(target: Target) -> None:
 
 
 def _default_folder(target: Target) -> Path:
-    """Return the relative path `deploy/<target>`.
+    """Return the path `deploy/<target>`, relative to the current folder.
 
-    APPSEC: raises click.ClickException if one of the two folders is a symbolic link. If another user created the link,
-    that user would choose where the files are written.
+    APPSEC: raises click.ClickException if `deploy` or its subfolder is a symbolic link. If another user created the
+    link, that user would choose where the files are written.
     """
     folder = Path("deploy") / target.name
     for path in (folder.parent, folder):
@@ -68,7 +68,7 @@ def _default_folder(target: Target) -> Path:
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
-    """Return the options of the deployment, and the settings of the server.
+    """Make the `Deployment` and the settings of the server from the options of a command.
 
     Raises click.UsageError if a value is invalid.
     """

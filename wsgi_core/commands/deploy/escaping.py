@@ -19,13 +19,13 @@ _NGINX_WORD = re.compile(r"[A-Za-z0-9._:/*\[\]-]+", re.ASCII)
 
 
 class EscapeError(ValueError):
-    """Raised if a value cannot be used for a target, such as nginx. The message is shown to the user."""
+    """Raised if a value cannot be used for a deployment target, such as nginx. The message is shown to the user."""
 
 
 def checked(value: object) -> object:
     """Return `value` unchanged.
 
-    Raises EscapeError if its text has a line break, a control character or a lone surrogate.
+    Raises EscapeError if the text of `value` has a line break, a control character or a lone surrogate.
 
     APPSEC: some file formats cannot escape control characters, and a line break would begin a new instruction.
     """

@@ -51,7 +51,7 @@ Path = t.Annotated[str, _matching(r".+", "a path")]
 
 
 class Deployment(BaseModel):
-    """The values of the options, except the settings of the server. Each target, such as systemd, uses some of them.
+    """The options of ``wsgi-core deploy`` that are not settings of the server. Each target uses some of them.
 
     Raises pydantic.ValidationError if a value is invalid.
     """

@@ -203,9 +203,7 @@ def _environment(escape: Escape) -> Environment:
 
 
 def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, t.Any]:
-    """Return the variables of the templates: the deployment options, the settings, and values that are computed from
-    both.
-    """
+    """Return the variables of the templates: the options, the settings, and values that are computed from them."""
     settings = loaded.settings
     stop = math.ceil(settings.stop_pause + settings.stop_timeout)
     # Longer than the request timeout: a client should get the timeout error of the server, not that of the proxy.

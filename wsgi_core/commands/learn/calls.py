@@ -29,7 +29,7 @@ class CallTrace:
         self._depths: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        """Record the call that has just begun in `frame`, if it is a call as the module's docstring describes.
+        """Record the call that has just begun in `frame`. The module's docstring says which calls are recorded.
 
         The lookups in `_LOOKUPS` are not recorded. Neither is code whose qualified name begins with ``<``, such as a
         module or a lambda at module level.

@@ -189,7 +189,7 @@ def _check_and_print(file: Path, exercise: Exercise) -> bool:
 
 
 def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
-    """Return the lines to print after a check. If the exercise is solved, there are no lines.
+    """Return the lines to print after a check. If the exercise is solved, return [].
 
     `tries` is the number of failed checks in a row. From 2 on, the lines name similar code. From 3 on, they also name
     the command that shows a solution.
@@ -213,9 +213,7 @@ def after_success(chapter: int) -> str:
 
 
 def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
-    """Store the result of a check in `folder`.
-
-    Return how many checks of the exercise have failed since it was last solved.
+    """Store the result of a check in `folder`. Return how many checks of the exercise have failed in a row.
 
     If `is_solved` is true, the number is 0. If the file with the numbers cannot be written, later calls do not count
     this check.

@@ -128,8 +128,8 @@ class Program:
 def importing_from(folder: Path) -> Iterator[None]:
     """Put `folder` first on `sys.path` inside the ``with`` block.
 
-    The programs of the chapters are modules named `step_*`, and each learner's folder has its own. So these modules are
-    removed from `sys.modules` before the block and after it.
+    The programs of the chapters are modules named `step_*`. The modules of other folders have the same names. So these
+    modules are removed from `sys.modules` before the block and after it.
     """
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]

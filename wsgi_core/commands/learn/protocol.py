@@ -60,7 +60,7 @@ class Input:
 
 
 class StrictServer:
-    """A WSGI application that calls `application`, and checks that it keeps to PEP 3333.
+    """A WSGI application that passes each request to `application`, and checks `application` against PEP 3333.
 
     `broken` lists the violations that wsgiref's validator does not detect.
     """

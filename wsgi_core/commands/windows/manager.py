@@ -82,8 +82,9 @@ class Status(t.NamedTuple):
 def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
     """Return the command line that starts the service.
 
-    It runs the base Python with the site-packages of this environment. `log` is the path of the log file, or an empty
-    string. `variables` are the settings as environment variables.
+    It runs the base Python with the site-packages of this environment. The base Python is the Python from which a
+    virtual environment was made. `log` is the path of the log file, or an empty string. `variables` are settings as
+    environment variables.
     """
     words = [f"{key}={value}" for key, value in variables.items()]
     executable: str = getattr(sys, "_base_executable", sys.executable)
@@ -99,8 +100,8 @@ def explained(code: int) -> str:
 def install(name: str, command: str, account: str, stop_milliseconds: int) -> None:
     """Create a service that starts with Windows, and is restarted after a failure.
 
-    `account` is a key of `ACCOUNTS`. When Windows shuts down, it waits `stop_milliseconds` for the service. Raises
-    ServiceError if the service exists, or if Windows refuses to create it.
+    `account` is a key of `ACCOUNTS`. When Windows shuts down, it waits for the service for up to `stop_milliseconds`.
+    Raises ServiceError if the service exists, or if Windows refuses to create it.
     """
     import servicemanager
     import win32evtlogutil
@@ -206,8 +207,8 @@ def _restart_after_an_error_too(service: t.Any) -> None:
 def _wait(service: t.Any, wanted: int) -> dict[str, int]:
     """Wait until the service has the state `wanted`, has stopped, or makes no progress. Return its status.
 
-    The service makes no progress if its state and its checkpoint stay the same for 30 seconds, or for its wait hint if
-    that is longer.
+    The service makes no progress if its state and its checkpoint stay the same for 30 seconds, or for the time of its
+    wait hint if that is longer.
     """
     import win32service as scm
 

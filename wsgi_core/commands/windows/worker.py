@@ -71,7 +71,7 @@ class Worker:
         return 0 if complete else 1
 
     def stop(self) -> None:
-        """Begin to stop. Any thread may call this method.
+        """Begin to stop the server. Any thread may call this method.
 
         If the server does not exist yet, it will stop as soon as it exists.
         """
