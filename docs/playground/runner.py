@@ -174,7 +174,7 @@ def _no_servers() -> Iterator[None]:
 
 
 def load(file: Path, framework: str) -> dict[str, t.Any]:
-    """Run the program as a script, and return its global names.
+    """Run the program as a script, and return its global variables.
 
     `framework` is the package that both ``import flask`` and ``import wsgi_core`` import.
     """

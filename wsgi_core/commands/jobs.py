@@ -119,7 +119,8 @@ def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> lis
         found = [key for key in known if key.startswith(given)]
         if len(found) != 1:
             raise click.ClickException(
-                f"KEY {given} matches {len(found)} jobs, but must match one (for retry, a dead letter)"
+                f"KEY {given} matches {len(found)} jobs, but must match one; `wsgi-core jobs list` shows"
+                " the keys, and retry accepts only dead letters"
             )
         chosen += found
     return chosen

@@ -72,7 +72,7 @@ def list_command(models: Path | None, config: Path | None) -> None:
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @CONFIG
 def check_command(directory: Path, config: Path | None) -> None:
-    """Load every model in the repository DIR, and print the problems.
+    """Load all versions of all models in the repository DIR, and print the problems.
 
     Exit code 1: there is a problem.
     """

@@ -103,7 +103,7 @@ def receives(error: t.Any) -> str:
 def describe_match(call: Call) -> tuple[str, str] | None:
     """Return the matched rule and its endpoint. If no rule matched, return "nothing" and the error.
 
-    Return None if the host was refused before the match.
+    Return None if the host was refused before the match. Return two empty strings if there is no match and no error.
     """
     request = call.arguments["self"].request
     error = request.routing_exception

@@ -69,7 +69,9 @@ def systemd_command(words: Sequence[object]) -> Ready:
     program's path begins with a character that systemd interprets, such as +, which gives the program full privileges.
     """
     if str(words[0])[:1] in tuple("@-:+!|"):
-        raise EscapeError(f"{words[0]!s:.100} begins with {str(words[0])[0]!r}, which has a meaning in a unit file")
+        raise EscapeError(
+            f"{words[0]!s:.100} begins with {str(words[0])[0]!r}, which systemd interprets; choose another path"
+        )
     return Ready(" ".join(systemd(str(checked(word)).replace("$", "$$")) for word in words))
 
 
@@ -80,7 +82,7 @@ def nginx(value: object) -> str:
     ._:/*[]-. Quotes would not help: nginx also replaces variables in quotes, and has no escape for $.
     """
     if not _NGINX_WORD.fullmatch(str(value)):
-        raise EscapeError(f"{value!s:.100} cannot be written into an nginx.conf")
+        raise EscapeError(f"{value!s:.100} cannot be written into an nginx.conf; use only letters, digits and ._:/*[]-")
     return str(value)
 
 

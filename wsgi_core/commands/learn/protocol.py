@@ -15,7 +15,7 @@ _NO_TYPE = "application/x-none"
 
 
 class Input:
-    """A `wsgi.input` that adds a text to `broken` for each read beyond the `length` of the body.
+    """A `wsgi.input` that adds a text to `broken` for each read that could go beyond the `length` of the body.
 
     On some servers, such a read waits forever.
     """
@@ -99,7 +99,7 @@ class StrictServer:
 
 
 def _with_type(status: t.Any, headers: t.Any) -> t.Any:
-    """Return the headers. If the content type is missing and the status allows a body, add `_NO_TYPE`.
+    """Return the headers. If they have no content type and the status is not 204 or 304, add `_NO_TYPE`.
 
     Headers that are not a list are returned unchanged, so that the validator rejects them.
     """
