@@ -49,7 +49,7 @@ def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] =
     program = None
     try:
         program = Program(file.resolve(), report)
-        exercise.check(program)
+        program.run_check(exercise.check)
     except NotYet as e:
         return Verdict(False, str(e), e.line, program.last_request if program is not None else "")
     return Verdict(True)

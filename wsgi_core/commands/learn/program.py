@@ -79,6 +79,15 @@ class Program:
             raise NotYet(f"{method} {path}: {self.server.broken[0]}")
         return response
 
+    def run_check(self, check: Callable[[Program], object]) -> None:
+        """Call a check with this program. Raises NotYet if the check raises any exception, such as AttributeError."""
+        try:
+            check(self)
+        except NotYet:
+            raise
+        except (Exception, SystemExit) as e:
+            raise NotYet(f"The check raised {self._describe(e)}", self._line_of(e)) from e
+
     def record_request(self, method: str, path: str, **options: t.Any) -> None:
         """Set `last_request` to the curl command of a request, and call `report` with this command.
 
