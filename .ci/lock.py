@@ -1,7 +1,7 @@
-"""Print one version of each package that the pipeline installs: ``python .ci/lock.py >.ci/constraints.txt``.
+"""Print one pinned version of each package that the pipeline installs: ``python .ci/lock.py >.ci/constraints.txt``.
 
-Run the script with Python 3.11. pip resolves the extras of the tests, of the site and of KServe's client together, as
-if no package were installed. The script needs only pip, so a new virtual environment can run it.
+Run the script with Python 3.11. pip resolves the extras `test`, `docs` and `clients` together, as if no package were
+installed. The script needs only pip.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEAD = """\
 
 
 def resolve(folder: Path) -> list[dict[str, Any]]:
-    """Return the packages that pip would install, from its installation report.
+    """Return the packages that pip would install, as in pip's installation report.
 
     Raises CalledProcessError if pip fails.
     """
@@ -35,7 +35,7 @@ def resolve(folder: Path) -> list[dict[str, Any]]:
 
 
 def pins(installed: list[dict[str, Any]]) -> list[str]:
-    """Return a line ``name==version`` for each package except this project, sorted."""
+    """Return a line ``name==version`` for each package except this project, sorted by name."""
     found = [item["metadata"] for item in installed if "dir_info" not in item["download_info"]]
     return sorted(f"{re.sub(r'[-_.]+', '-', item['name']).lower()}=={item['version']}" for item in found)
 

@@ -1,4 +1,4 @@
-"""Start an installed ``wsgi-core serve`` in the current folder, request a prediction, and stop the server."""
+"""Start the installed command ``wsgi-core serve``, request a prediction, and stop the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contr
 
 
 def main(command: str) -> None:
-    """Print the first response and the time since the start. Raises an exception if the response is wrong."""
+    """Print the response to the prediction, and the seconds since the start.
+
+    `command` is the path of ``wsgi-core``. Raises an exception if the response is wrong.
+    """
     started = time.monotonic()
     server = subprocess.Popen([command, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:

@@ -1,6 +1,6 @@
-"""Check a server that runs with CPython for Windows, under wine: predictions, overload, and the Windows service.
+"""Check the server on CPython for Windows, under wine: predictions, overload, and the Windows service.
 
-The script itself runs on Linux.
+The script runs on Linux. Its argument is the folder that is drive C: under wine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
 BODY = json.dumps(ROW).encode()
 JSON = {"Content-Type": "application/json"}
-# The time limit of each step, in seconds. It is long, because other programs use the machine, too.
+# The time limit of each step in seconds. It is long, because the machine may be busy.
 LIMIT = 150
 COMMAND = ["wine", r"C:\py\Scripts\wsgi-core.exe"]
 
@@ -43,7 +43,7 @@ def free_port() -> int:
 
 
 def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str | None]:
-    """Send a request on a new connection. Return the status, the body and Retry-After of the response."""
+    """Send a request on a new connection. Return the status, the body and the header Retry-After of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
     try:
         connection.request(method, path, body, JSON if body else {})
@@ -55,7 +55,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[i
 
 @contextmanager
 def served(*options: str) -> Iterator[int]:
-    """Start ``wsgi-core.exe serve``, yield its port, and end the server after the block."""
+    """Start ``wsgi-core.exe serve`` under wine, yield its port, and end the server after the block."""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", "0", *options],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
@@ -83,7 +83,7 @@ def served(*options: str) -> Iterator[int]:
 
 
 def in_wine(*command: str) -> tuple[int, str]:
-    """Run a program with pipes as input and output. Return its exit code and its output."""
+    """Run a program without input. Return its exit code and its output."""
     done = subprocess.run(
         command, input="", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         errors="replace", timeout=LIMIT, check=False,
@@ -92,13 +92,16 @@ def in_wine(*command: str) -> tuple[int, str]:
 
 
 def service(*args: str, says: str, code: int = 0) -> None:
-    """Run ``wsgi-core.exe service``. Raises AssertionError unless the exit code is ``code`` and it prints ``says``."""
+    """Run ``wsgi-core.exe service`` under wine.
+
+    Raises AssertionError unless the exit code is `code` and the output contains `says`.
+    """
     found, output = in_wine(*COMMAND, "service", *args)
     assert (found, says in output) == (code, True), f"service {args}: exit code {found}\n{output}"
 
 
 def check_curl(port: int) -> None:
-    """Check that curl gets a prediction."""
+    """Check that a request with curl gets a prediction."""
     url = f"http://127.0.0.1:{port}/predict"
     command = ["curl", "--silent", "--show-error", "--fail", url, "-H", "Content-Type: application/json", "-d", BODY]
     answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=LIMIT).stdout)
@@ -108,9 +111,9 @@ def check_curl(port: int) -> None:
 
 
 def check_overload(port: int, clients: int = 24, requests: int = 6) -> None:
-    """Check that requests beyond the queue get 503 with Retry-After, and that health checks still get 200.
+    """Check that requests beyond the queue get 503 with Retry-After, while health checks get 200.
 
-    The server has one thread and a queue for one request.
+    The server must run with one thread and a queue for one request.
     """
     rows = json.dumps([ROW] * 2000).encode()
     seen: Counter[object] = Counter()
@@ -136,7 +139,7 @@ def check_overload(port: int, clients: int = 24, requests: int = 6) -> None:
 
 
 def half_sent(port: int) -> socket.socket:
-    """Return a connection on which a part of a request was sent."""
+    """Return a connection on which the first part of a request has been sent."""
     sock = socket.create_connection(("127.0.0.1", port), LIMIT)
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
     sock.sendall(head.encode() + BODY[:10])
@@ -144,7 +147,10 @@ def half_sent(port: int) -> socket.socket:
 
 
 def finish(sock: socket.socket) -> tuple[int, bool]:
-    """Send the rest of the request. Return the status, and whether the response has ``Connection: close``."""
+    """Send the rest of the request from `half_sent`.
+
+    Return the status of the response, and whether it has ``Connection: close``.
+    """
     with sock:
         sock.sendall(BODY[10:])
         response = http.client.HTTPResponse(sock)
@@ -154,7 +160,10 @@ def finish(sock: socket.socket) -> tuple[int, bool]:
 
 
 def check_service(drive: Path) -> None:
-    """Install and start the service, request a prediction, stop it while it has requests, and remove it."""
+    """Install and start the service, request a prediction, stop the service, and remove it.
+
+    The service is stopped while it has incomplete requests, which must still be answered.
+    """
     port, name = free_port(), "wsgi-core-ci"
     named = ("--name", name)
     log = ("--log", r"C:\service.log", "--access-log")
@@ -184,7 +193,7 @@ def check_service(drive: Path) -> None:
 
 
 def wait_until_not_ready(port: int) -> None:
-    """Wait until the server has begun to stop. Raises AssertionError if it has not begun after `LIMIT` seconds."""
+    """Wait until the server has begun to stop. Raises AssertionError after `LIMIT` seconds."""
     until = time.monotonic() + LIMIT
     while time.monotonic() < until:
         try:

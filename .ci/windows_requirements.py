@@ -1,6 +1,7 @@
-"""Print the requirements of a wheel on Windows, one in each line.
+"""Print the requirements of a wheel on Windows, one on each line.
 
-pip on Linux would evaluate the environment markers for Linux.
+The arguments are the wheel and its extras. pip on Linux cannot do this, because it evaluates environment markers for
+Linux.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ WINDOWS = {
     "python_version": "3.12", "python_full_version": "3.12.9", "implementation_name": "cpython",
     "platform_python_implementation": "CPython",
 }  # fmt: skip
-# The indirect requirements that apply only on Windows.
+# Requirements of the requirements that apply only on Windows.
 TRANSITIVE = ("colorama", "cffi", "tzdata")
-# NumPy 2.2 and newer call a function that wine's C runtime lacks. wine has the DLLs of msvc-runtime.
+# The C runtime of wine lacks a function that NumPy 2.2 and newer call. wine has the DLLs of msvc-runtime itself.
 REPLACED = {"numpy": "numpy >= 1.26, < 2.2", "msvc-runtime": ""}
 
 
 def requirements(wheel: Path, extras: list[str]) -> list[str]:
-    """Return the requirements of the wheel and of its ``extras`` on Windows, sorted."""
+    """Return the requirements of the wheel and of its `extras` on Windows, sorted."""
     with zipfile.ZipFile(wheel) as file:
         name = next(name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
         lines = HeaderParser().parsestr(file.read(name).decode("utf-8")).get_all("Requires-Dist") or []

@@ -1,7 +1,7 @@
-"""Write bcryptprimitives.dll, which wine 8 lacks. Extensions that are built with a recent Rust need this library.
+"""Write bcryptprimitives.dll, which wine 8 lacks. Python packages that are built with a recent Rust need this DLL.
 
-The DLL has no code: its only export, ProcessPrng, is forwarded to SystemFunction036 (RtlGenRandom) of advapi32, which
-takes the same two arguments. Windows itself has the library. The layout is that of the PE format.
+The DLL has no code. It forwards its only function, ProcessPrng, to SystemFunction036 (RtlGenRandom) in advapi32, which
+takes the same two arguments. The layout follows the PE format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SIZE = 0x200
 
 
 def exports() -> bytes:
-    """Return the export directory and the data that it refers to: one function, exported by name and forwarded."""
+    """Return the export directory of the PE format for the one function, followed by the data that it refers to."""
     directory = 40
     functions, names, ordinals = SECTION + directory, SECTION + directory + 4, SECTION + directory + 8
     texts = [b"bcryptprimitives.dll\0", b"ProcessPrng\0", b"ADVAPI32.SystemFunction036\0"]
@@ -28,7 +28,7 @@ def exports() -> bytes:
 
 
 def headers(export_size: int) -> bytes:
-    """Return the DOS header, the PE headers of a 64-bit DLL, and the header of its section."""
+    """Return the DOS header, the PE headers of a 64-bit DLL, and the header of its only section."""
     dos = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64)
     # 0x8664: x86-64; 0x2022: an executable image, can use addresses above 2 GiB, a DLL.
     file_header = struct.pack("<HHIIIHH", 0x8664, 1, 0, 0, 0, 240, 0x2022)
@@ -44,7 +44,7 @@ def headers(export_size: int) -> bytes:
 
 
 def main(folder: str) -> None:
-    """Write the file into ``folder``."""
+    """Write the DLL into `folder`."""
     data = exports()
     (Path(folder) / "bcryptprimitives.dll").write_bytes(headers(len(data)) + data.ljust(SIZE, b"\0"))
 

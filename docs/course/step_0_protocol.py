@@ -1,11 +1,11 @@
-"""Step 0: a web application is a function. PEP 3333 says what goes in and out."""
+"""Step 0: a web application is a function. PEP 3333 defines its arguments."""
 
 import json
 from wsgiref.simple_server import make_server
 
 
 def application(environ, start_response):
-    """Add up the numbers that were posted: ``[1, 2, 3]`` gives ``{"sum": 6}``."""
+    """Add up the numbers in the body: ``[1, 2, 3]`` gives ``{"sum": 6}``."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     numbers = json.loads(environ["wsgi.input"].read(length))
     body = json.dumps({"sum": sum(numbers)}).encode()

@@ -1,4 +1,4 @@
-"""Step 1: the environ is strings and a stream. A Request knows what they mean."""
+"""Step 1: the environ has strings and a stream. A Request object decodes them."""
 
 import json
 
@@ -8,12 +8,12 @@ from werkzeug.wrappers import Request
 
 
 def application(environ, start_response):
-    """Add up the numbers that were posted."""
+    """Add up the numbers in the body."""
     request = Request(environ)
     try:
         numbers = request.get_json()
     except HTTPException as error:
-        # An HTTP error is an application too: it answers 400 or 415 by itself.
+        # An HTTP error is a WSGI application, too. It sends a 400 or a 415.
         return error(environ, start_response)
     body = json.dumps({"sum": sum(numbers)}).encode()
     headers = [

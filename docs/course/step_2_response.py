@@ -1,4 +1,4 @@
-"""Step 2: a response is a value: made here, changed there, sent later."""
+"""Step 2: a response is an object, which can be changed before it is sent."""
 
 import json
 
@@ -8,20 +8,20 @@ from werkzeug.wrappers import Request, Response
 
 
 def view(request):
-    """Answer a request: the part that differs from one application to the next."""
+    """Return the response. This part is different in every application."""
     numbers = request.get_json()
     return Response(json.dumps({"sum": sum(numbers)}), mimetype="application/json")
 
 
 def application(environ, start_response):
-    """The part that is the same everywhere."""
+    """Call the view and send its response. Every application needs this part."""
     request = Request(environ)
     try:
         response = view(request)
     except HTTPException as error:
         response = error.get_response(environ)
     response.headers["X-Served-By"] = "step 2"
-    # A response is an application as well: it sends its status, headers and body.
+    # A response is a WSGI application, too. It sends its status, headers and body.
     return response(environ, start_response)
 
 

@@ -9,14 +9,14 @@ from werkzeug.wrappers import Request, Response
 
 
 class App:
-    """An application object: its routes are data, and it can be called."""
+    """A WSGI application that keeps a table of its routes and views."""
 
     def __init__(self):
         self.url_map = Map()
         self.view_functions = {}
 
     def route(self, rule, methods=("GET",)):
-        """Decorate a view: it answers ``rule``."""
+        """Return a decorator that registers a view for ``rule``."""
 
         def decorator(view):
             self.url_map.add(Rule(rule, endpoint=view.__name__, methods=methods))
@@ -26,7 +26,7 @@ class App:
         return decorator
 
     def dispatch_request(self, request, adapter):
-        """Match the URL, call the view, make a response of what it returns."""
+        """Match the URL, call the view, and make a response from its result."""
         endpoint, arguments = adapter.match()
         value = self.view_functions[endpoint](request, **arguments)
         return Response(json.dumps(value), mimetype="application/json")

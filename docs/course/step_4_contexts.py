@@ -1,4 +1,4 @@
-"""Step 4: `request` for every function: a context variable holds it."""
+"""Step 4: every function can use `request`, because a context variable holds it."""
 
 import json
 from contextvars import ContextVar
@@ -10,18 +10,18 @@ from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
 _current = ContextVar("context")
-# Names that mean something else in each thread and each task.
+# Proxies: in each thread and each task, they stand for another object.
 _OUTSIDE = "Working outside of request context."
 request = LocalProxy(_current, "request", unbound_message=_OUTSIDE)
 g = LocalProxy(_current, "g", unbound_message=_OUTSIDE)
 
 
 class Namespace:
-    """What `g` is: a place for one request's things."""
+    """The class of `g`. Its attributes belong to one request."""
 
 
 class Context:
-    """What is current while a request is served. ``with`` begins and ends it."""
+    """The state of one request. It is current inside its ``with`` block."""
 
     def __init__(self, app, environ):
         self.app, self.g = app, Namespace()
@@ -73,7 +73,7 @@ def add_up():
 
 
 def total():
-    """Far from the view, and yet it can ask for the request and for `g`."""
+    """Use `g`, which the view does not pass as an argument."""
     return sum(g.numbers)
 
 

@@ -1,4 +1,4 @@
-"""Step 5: what every request needs, said once: before the view, and after it."""
+"""Step 5: hooks, which are functions that run before and after every view."""
 
 import json
 import time
@@ -57,7 +57,7 @@ class App:
     def dispatch_request(self):
         for func in self.before_request_funcs:
             value = func()
-            if value is not None:  # the hook has answered: skip the view
+            if value is not None:  # the value is the response: skip the view
                 return value
         endpoint, arguments = _current.get().adapter.match()
         return self.view_functions[endpoint](**arguments)

@@ -1,4 +1,4 @@
-"""Step 6: how a request ends: error handlers, a 500 for the rest, and teardown."""
+"""Step 6: the end of a request: error handlers, the 500 response, and teardown."""
 
 import json
 import logging
@@ -97,14 +97,14 @@ def log_end(exc):
 
 @app.errorhandler(HTTPException)
 def http_error(error):
-    response = error.get_response()  # with headers that belong to it, such as Allow
+    response = error.get_response()  # has the headers of the error, such as Allow
     response.data = json.dumps({"error": error.name})
     response.mimetype = "application/json"
     return response
 
 
-# Enough for one view. A TypeError can also be a bug, so in a larger program
-# raise an exception of your own, and register the handler for that.
+# A TypeError can also be a bug. In a larger program, raise an exception of your
+# own, and register the handler for that exception.
 @app.errorhandler(TypeError)
 def not_numbers(error):
     body = '{"error": "These are no numbers"}'

@@ -1,4 +1,4 @@
-"""Step 7: blueprints, signals, and a session that travels in a cookie."""
+"""Step 7: blueprints, signals, and a session in a signed cookie."""
 
 from blinker import Namespace
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -15,7 +15,7 @@ session = LocalProxy(lambda: request.session)
 
 
 class Blueprint:
-    """Routes that are written down now and registered on an app later."""
+    """A collection of routes, which an app registers later."""
 
     def __init__(self, name):
         self.name, self.routes = name, []
@@ -38,7 +38,7 @@ class App(AppWithErrors):
             self.route(url_prefix + rule, methods)(view)
 
     def open_session(self):
-        """Return what the cookie holds, or an empty session if it is not ours."""
+        """Return the session in the cookie, or {} if the signature is wrong."""
         try:
             return self.signer.loads(request.cookies.get("session", ""))
         except BadSignature:
@@ -51,10 +51,10 @@ class App(AppWithErrors):
 
     def finalize_request(self, value):
         response = super().finalize_request(value)
-        if session != request.opened:  # only a session that changed is sent
+        if session != request.opened:  # send only a session that has changed
             cookie = self.signer.dumps(dict(session))
             response.set_cookie("session", cookie, httponly=True, samesite="Lax")
-        if request_finished.receivers:  # without a listener nothing is sent
+        if request_finished.receivers:  # send only if there are receivers
             request_finished.send(self, response=response)
         return response
 

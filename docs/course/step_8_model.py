@@ -1,10 +1,10 @@
-"""Step 8: a model behind it. The same ideas, now in wsgi_core."""
+"""Step 8: a model behind a view. The program now uses wsgi_core."""
 
 import waitress
 from wsgi_core import App, Blueprint, jsonify, request, session
 from wsgi_core.inference import InputError, ModelRepository
 
-# Loaded and warmed up before the server listens. All threads share one session.
+# All models are loaded before the server starts. All threads share them.
 repository = ModelRepository()
 arithmetic = Blueprint("arithmetic", __name__)
 
@@ -27,7 +27,7 @@ def sums():
 
 @arithmetic.post("/predict")
 def predict():
-    # A thin view: what is checked, and how it is computed, knows nothing of HTTP.
+    # A thin view: the model checks the rows and predicts. It knows nothing of HTTP.
     return repository.get("churn").predict(request.get_json())
 
 

@@ -4,7 +4,7 @@ import waitress
 from flask import Blueprint, Flask, jsonify, request, session
 from wsgi_core.inference import InputError, ModelRepository
 
-# Loaded and warmed up before the server listens. All threads share one session.
+# All models are loaded before the server starts. All threads share them.
 repository = ModelRepository()
 arithmetic = Blueprint("arithmetic", __name__)
 
@@ -27,7 +27,7 @@ def sums():
 
 @arithmetic.post("/predict")
 def predict():
-    # A thin view: what is checked, and how it is computed, knows nothing of HTTP.
+    # A thin view: the model checks the rows and predicts. It knows nothing of HTTP.
     return repository.get("churn").predict(request.get_json())
 
 

@@ -1,6 +1,6 @@
-"""What CPython in a browser lacks, made good: threads, event loops, onnxruntime and a server's socket.
+"""Replacements for what Python lacks in a browser: threads, event loops, onnxruntime and servers.
 
-`prepare` is called once, in the web worker, before the first program runs.
+The web worker calls `prepare` once, before the first program runs.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ NO_MODEL = "The playground has no onnxruntime. Run this chapter on your machine:
 
 
 class ThreadAtOnce(threading.Thread):
-    """A thread that runs from begin to end inside `start`, in a context of its own, as a real one does.
+    """A thread whose function runs completely inside `start`, in its own `contextvars` context.
 
-    That is one of the orders in which real threads may run. A thread that waits for another one never ends here.
+    If the function waits for another thread, it never ends.
     """
 
     def start(self) -> None:
@@ -34,32 +34,35 @@ class ThreadAtOnce(threading.Thread):
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
 
     def join(self, timeout: float | None = None) -> None:
-        """Return at once: the thread has ended."""
+        """Do nothing, because the thread has already ended."""
 
     def is_alive(self) -> bool:
-        """Return False: a thread that was started has ended."""
+        """Return False, because the thread has already ended."""
         return False
 
 
 class ByHand:
-    """Calls a coroutine function without an event loop: for what only awaits other coroutines."""
+    """A replacement for `asgiref.sync.async_to_sync`, which calls a coroutine function without an event loop.
+
+    The coroutine may await other coroutines, but must not wait for anything else.
+    """
 
     def __init__(self, awaitable: t.Any, force_new_loop: bool = False) -> None:
         self.awaitable = awaitable
 
     def __call__(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        """Run the coroutine to its end. Raises RuntimeError if it waits for something."""
+        """Run the coroutine to its end, and return its result. Raises RuntimeError if the coroutine has to wait."""
         coroutine = self.awaitable(*args, **kwargs)
         try:
             coroutine.send(None)
         except StopIteration as e:
             return e.value
         coroutine.close()
-        raise RuntimeError("The playground has no event loop: a coroutine cannot wait here.")
+        raise RuntimeError("The playground has no event loop, so a coroutine cannot wait here.")
 
 
 def prepare() -> None:
-    """Put the stand-ins in their places."""
+    """Install the replacements."""
     threading.Thread = ThreadAtOnce  # type: ignore[misc]
     asgiref.sync.async_to_sync = ByHand  # type: ignore[assignment]
     sys.modules["waitress"] = _module("waitress", serve=lambda app, **options: None)
@@ -75,23 +78,23 @@ def _module(name: str, **names: t.Any) -> ModuleType:
 
 
 class InputError(ValueError):
-    """As `wsgi_core.inference.InputError`: what the client sent is wrong."""
+    """A replacement for `wsgi_core.inference.InputError`."""
 
     @property
     def message(self) -> str:
-        """What the client is told."""
+        """The text for the client."""
         return str(self)
 
 
 class ModelRepository:
-    """A repository without models."""
+    """A replacement for `wsgi_core.inference.ModelRepository`, without models."""
 
     models: tuple[t.Any, ...] = ()
 
     def get(self, name: str) -> ModelRepository:
-        """Return what stands for a model."""
+        """Return this object as a model, whatever the name is."""
         return self
 
     def predict(self, rows: t.Any) -> t.NoReturn:
-        """Raise InputError, which says where models can be run."""
+        """Raise InputError. The message says how to run the chapter with models."""
         raise InputError(NO_MODEL.format(chapter=8))

@@ -1,4 +1,4 @@
-// node compile.mjs PYODIDE.MJS PLAIN.ZIP OUT.ZIP: add to the archive's Python files what this Python compiles them to.
+// node compile.mjs PYODIDE.MJS PLAIN.ZIP OUT.ZIP: copy an archive, and add the compiled form of its Python files.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 

@@ -1,4 +1,4 @@
-// What the page needs of CodeMirror, in one file: esbuild makes site/playground/editor.js of it.
+// The parts of CodeMirror that the page needs. esbuild bundles them into site/playground/editor.js.
 import { EditorState, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
@@ -11,7 +11,7 @@ const setMarks = StateEffect.define();
 const marks = StateField.define({
   create: () => Decoration.none,
   update(value, transaction) {
-    // An edit takes the marks away: they belong to the program that ran.
+    // An edit removes the marks, because they belong to the program that was run.
     let next = transaction.docChanged ? Decoration.none : value;
     for (const effect of transaction.effects) if (effect.is(setMarks)) next = effect.value;
     return next;

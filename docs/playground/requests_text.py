@@ -1,4 +1,7 @@
-"""Requests as text, in the form of .http files: a line with method and path, headers, an empty line, the body."""
+"""Parse requests from a text in the format of .http files.
+
+A request has a line with the method and the path, then header lines, an empty line, and the body.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ _BETWEEN = re.compile(r"^###.*$", re.MULTILINE)
 
 
 class RequestError(Exception):
-    """The text is not a request; says which line is wrong and what belongs there."""
+    """Raised if the text is not a valid request. The message shows the wrong part, and says what to write instead."""
 
 
 @dataclass
 class Request:
-    """One request that is to be sent."""
+    """A parsed request."""
 
     method: str
     path: str
@@ -27,7 +30,10 @@ class Request:
     body: str = ""
 
     def options(self, cookies: dict[str, str]) -> dict[str, t.Any]:
-        """Return the arguments for Werkzeug's EnvironBuilder; `cookies` go with the request unless it has its own."""
+        """Return the request as arguments of Werkzeug's EnvironBuilder.
+
+        `cookies` are sent unless the request has a Cookie header.
+        """
         headers = list(self.headers)
         if cookies and "cookie" not in {name.lower() for name, _ in headers}:
             headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
@@ -36,7 +42,10 @@ class Request:
 
 
 def parse_requests(text: str) -> list[Request]:
-    """Return the requests of a text; lines that begin with ### stand between them. Raises RequestError."""
+    """Return the requests in a text. Lines that begin with ### separate the requests.
+
+    Raises RequestError if the text has no request, or if a request is not valid.
+    """
     parts = [part for part in _BETWEEN.split(text.replace("\r\n", "\n")) if part.strip()]
     if not parts:
         raise RequestError("The request is empty: write a line such as GET / or POST /sum.")
@@ -72,7 +81,7 @@ def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not _TOKEN.fullmatch(name.strip()):
         raise RequestError(
-            f"{line!r} is not a header. A header is written as Name: value; the body stands below an empty line."
+            f"{line!r} is not a header. Write a header as Name: value, and an empty line before the body."
         )
     return name.strip(), value.strip()
 
@@ -86,5 +95,5 @@ def _is_json(text: str) -> bool:
 
 
 def as_curl(request: Request) -> str:
-    """Return the command that sends this request to a server of one's own."""
+    """Return the curl command that sends the request to a server on your machine."""
     return curl_line(request.method, request.path, request.headers, request.body)

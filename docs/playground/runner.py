@@ -1,8 +1,8 @@
-"""Run one program with one request on Flask and on the core, and say what happened on each side.
+"""Run a program twice with the same requests, on Flask and on wsgi_core, and report what happened.
 
-The playground's page calls `run` in its web worker. ``import flask`` is answered by Flask on one side and by the core
-on the other, and so is ``import wsgi_core``. A program that uses neither, as those of the first chapters, has its own
-calls shown instead of events.
+The page of the playground calls `run_json` and `check_json` in its web worker. In the run on Flask, ``import flask``
+and ``import wsgi_core`` both import Flask. In the run on wsgi_core, both import wsgi_core. If the program's application
+uses neither, as in the first chapters, the report lists function calls instead of events.
 """
 
 from __future__ import annotations
@@ -49,10 +49,16 @@ _MOST_OUTPUT = 100_000
 
 
 class Output(io.StringIO):
-    """What a program prints, up to a limit: a loop that prints must not fill the memory."""
+    """The output of a program.
+
+    Text beyond `_MOST_OUTPUT` characters is dropped, so that a loop cannot fill the memory.
+    """
 
     def write(self, text: str) -> int:
-        """Keep the text if there is room left."""
+        """Keep the text up to the limit.
+
+        The result is the length of the whole text, as `io.TextIOBase.write` requires.
+        """
         left = _MOST_OUTPUT - self.tell()
         if left > 0:
             super().write(text[:left] + ("\n… more was printed" if len(text) > left else ""))
@@ -61,7 +67,11 @@ class Output(io.StringIO):
 
 @dataclass
 class Failure:
-    """What went wrong, in words, and the line of the program that it came through."""
+    """An error, for the user.
+
+    line: the last line of the program in the traceback, or None if the program has no line in it
+    trace: the part of the traceback that is in the program
+    """
 
     message: str
     line: int | None = None
@@ -70,7 +80,7 @@ class Failure:
 
 @dataclass
 class Side:
-    """What one framework made of the program."""
+    """The result of running the program on one framework."""
 
     label: str
     output: str = ""
@@ -82,10 +92,11 @@ class Side:
 
 
 def run(program: str, request: str, folder: Path, signals: bool = False, site: str = "") -> dict[str, t.Any]:
-    """Run `program` on both sides and return what the page shows, ready for JSON.
+    """Run `program` on Flask and on wsgi_core. Return a report, which contains only JSON values.
 
-    `request` has the form of an .http file. The program is written into `folder`. `site` is the address of the course's
-    pages, which the step-through page links to.
+    request: one or more requests in the format of .http files
+    folder: the folder into which the program is written
+    site: the URL of the project's site, to which the report's page links
     """
     try:
         requests = parse_requests(request)
@@ -101,7 +112,7 @@ def run(program: str, request: str, folder: Path, signals: bool = False, site: s
 
 
 def _write(folder: Path, name: str, program: str) -> Path:
-    """Write the program beside the course's, which it may import."""
+    """Write the program into `folder`, together with the programs of the course, which it may import."""
     folder.mkdir(exist_ok=True)
     for step in steps_folder().glob("step_*.py"):
         (folder / step.name).write_bytes(step.read_bytes())
@@ -122,7 +133,7 @@ def _run_side(framework: str, file: Path, requests: list[Request], signals: bool
                 _fill(side, framework, file, requests, signals, output)
         except _Failed as e:
             side.failure = e.failure
-        except BaseException as e:  # a program may raise whatever it likes, SystemExit included
+        except BaseException as e:  # a program may raise any exception, also SystemExit
             side.failure, side.error = _failure(e, file), e
     side.output = output.getvalue()
     return side
@@ -152,7 +163,7 @@ def _fill(side: Side, framework: str, file: Path, requests: list[Request], signa
 
 @contextlib.contextmanager
 def _no_servers() -> Iterator[None]:
-    """Let a program that ends by serving itself go on instead: the requests come from the page."""
+    """Make calls that start a server do nothing, because the requests come from the page."""
     with (
         mock.patch.dict(os.environ, FLASK_RUN_FROM_CLI="true"),
         mock.patch("werkzeug.serving.run_simple"),
@@ -163,7 +174,10 @@ def _no_servers() -> Iterator[None]:
 
 
 def load(file: Path, framework: str) -> dict[str, t.Any]:
-    """Run the program as a script, its imports answered by one framework, and return its names."""
+    """Run the program as a script, and return its global variables.
+
+    `framework` is the package that both ``import flask`` and ``import wsgi_core`` import.
+    """
     module = ModuleType("__main__")
     module.__file__ = str(file)
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(framework)}
@@ -178,7 +192,7 @@ def load(file: Path, framework: str) -> dict[str, t.Any]:
 
 
 def _importer(framework: str) -> Callable[..., t.Any]:
-    """An `__import__` for the program: the other framework's name leads to this one."""
+    """Return an `__import__` function for the program. It imports `framework` for the names of both frameworks."""
     names = _flask_on_the_core() if framework == "wsgi_core" else {"wsgi_core": _CoreOnFlask()}
     stand_ins = t.cast("dict[str, ModuleType]", names)
 
@@ -203,7 +217,7 @@ def _flask_on_the_core() -> dict[str, flask_alias.Alias]:
 
 
 class _CoreOnFlask(ModuleType):
-    """`wsgi_core`, answered by Flask."""
+    """A module named `wsgi_core` that has the names of Flask."""
 
     def __init__(self) -> None:
         super().__init__("wsgi_core", "wsgi_core, answered by flask")
@@ -221,7 +235,7 @@ def _app_of(namespace: dict[str, t.Any]) -> t.Any:
 
 
 def _send_all(recorded: Recording, requests: list[Request], output: Output) -> Iterator[Trace]:
-    """Send the requests one after another; cookies come back as a browser sends them."""
+    """Send the requests one after another, and return cookies to the app as a browser does. Stop after an exception."""
     cookies: dict[str, str] = {}
     for request in requests:
         environ = build_environ(recorded.wsgi, errors_stream=output, **request.options(cookies))
@@ -240,7 +254,7 @@ def _cookies(headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _ask_plainly(side: Side, app: t.Any, file: Path, requests: list[Request]) -> None:
-    """Ask a WSGI callable that is on no framework, and list its calls."""
+    """Send the requests to a WSGI application that uses neither framework. Record its function calls and responses."""
     side.label = "WSGI"
     cookies: dict[str, str] = {}
     for request in requests:
@@ -263,7 +277,10 @@ def _answer_into(answer: list[t.Any], app: t.Any, environ: dict[str, t.Any]) -> 
 
 @contextlib.contextmanager
 def _logged_errors(side: Side, file: Path) -> Iterator[None]:
-    """Note the exceptions that the application logs: the client sees only a 500 of them."""
+    """Store the first exception that the application logs in `side.failure`.
+
+    For such an exception, the client sees only a 500 response.
+    """
     make, known = logging.getLogRecordFactory(), set(logging.root.manager.loggerDict)
 
     def noting(*args: t.Any, **kwargs: t.Any) -> logging.LogRecord:
@@ -278,13 +295,13 @@ def _logged_errors(side: Side, file: Path) -> Iterator[None]:
         yield
     finally:
         logging.setLogRecordFactory(make)
-        # The next program's logger may have the same name: it must not find this one's settings.
+        # Remove the program's loggers. The next program may use the same names, and needs new loggers.
         for name in set(logging.root.manager.loggerDict) - known:
             del logging.root.manager.loggerDict[name]
 
 
 def _failure(error: BaseException, file: Path) -> Failure:
-    """The error in words, with the last line of the program that it came through."""
+    """Return a description of the error, with the last line of the program in its traceback."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return Failure(f"{type(error).__name__}: {error.msg}", error.lineno)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
@@ -322,7 +339,7 @@ def _did_not_run(sides: list[Side]) -> bool:
 
 
 def _failures(sides: list[Side]) -> list[dict[str, t.Any]]:
-    """Each failure once if both sides have the same one."""
+    """Return the failures of the sides. If both sides have the same failure, return it once."""
     found: dict[tuple[str, int | None], dict[str, t.Any]] = {}
     for side in sides:
         if side.failure is not None:
@@ -346,7 +363,7 @@ def _answer(trace: Trace) -> str:
 
 
 def _as_shown(status: str, headers: list[tuple[str, str]], body: bytes) -> str:
-    """The answer as ``curl -i`` prints it."""
+    """Return the response as ``curl -i`` prints it."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -355,7 +372,7 @@ def _as_shown(status: str, headers: list[tuple[str, str]], body: bytes) -> str:
 
 
 def run_json(program: str, request: str, signals: bool, site: str, folder: str) -> str:
-    """Call `run` for JavaScript."""
+    """Call `run`, and return the report as JSON text for JavaScript."""
     return json.dumps(run(program, request, Path(folder), signals, site))
 
 
@@ -363,7 +380,10 @@ def run_json(program: str, request: str, signals: bool, site: str, folder: str) 
 
 
 def check_exercise(name: str, program: str, tries: int, folder: Path) -> dict[str, t.Any]:
-    """Check the program as ``wsgi-core learn check`` does. `tries`: how often it has failed before, in a row."""
+    """Check a program against the exercise `name`, as ``wsgi-core learn check`` does.
+
+    `tries` is the number of failed checks in a row before this check.
+    """
     exercise = exercise_named(name)
     file = _write(folder / "course", step_source(exercise.chapter).name, program)
     output = Output()
@@ -377,5 +397,5 @@ def check_exercise(name: str, program: str, tries: int, folder: Path) -> dict[st
 
 
 def check_json(name: str, program: str, tries: int, folder: str) -> str:
-    """Call `check_exercise` for JavaScript."""
+    """Call `check_exercise`, and return the result as JSON text for JavaScript."""
     return json.dumps(check_exercise(name, program, tries, Path(folder)))

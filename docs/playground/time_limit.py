@@ -1,6 +1,6 @@
-"""A time limit for the program that runs: a loop in it is ended where it stands, and Python goes on.
+"""A time limit for a program: after the limit, the program's next loop or call raises TimeLimit.
 
-The page has a limit of its own and ends the whole worker, for what Python does not see: a loop inside a C function.
+A loop inside a C function is not interrupted. For this case, the page has its own time limit, and ends the web worker.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from contextlib import contextmanager
 from types import CodeType
 
 SECONDS = 5
-# The tool ids 3 and 4 are the trace's.
+# wsgi_core.trace uses the tool IDs 3 and 4.
 _TOOL = 5
 
 
 class TimeLimit(BaseException):
-    """The time is over. Not an Exception: a program that catches those does not catch this one."""
+    """Raised in a program that runs too long. It is not an Exception, so ``except Exception`` does not catch it."""
 
 
 @contextmanager
 def time_limit(file: str, seconds: float = SECONDS) -> Iterator[None]:
-    """Raise TimeLimit in the first loop or call of the program in `file` that goes on after so many seconds."""
+    """Inside the ``with`` block, raise TimeLimit if the program in `file` runs for more than `seconds`.
+
+    Each call and each iteration of a loop in `file` checks the time. Before Python 3.12, there is no limit.
+    """
     end = time.monotonic() + seconds
 
     def check(*args: t.Any) -> None:
@@ -37,7 +40,7 @@ def time_limit(file: str, seconds: float = SECONDS) -> Iterator[None]:
         check()
         return None
 
-    if sys.version_info < (3, 12):  # the tests' Python may be older than the page's
+    if sys.version_info < (3, 12):  # the page has a newer Python, but tests may run on 3.11
         yield
         return
     monitoring = sys.monitoring

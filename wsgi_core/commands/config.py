@@ -1,4 +1,4 @@
-"""``wsgi-core config``: show the effective settings, and where each value comes from."""
+"""``wsgi-core config``: show the settings that ``wsgi-core serve`` would use, and the source of each value."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..shared.settings.sources import Loaded, masked_values
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options
 def config_command(config: Path | None, as_json: bool, **options: object) -> None:
-    """Show the effective settings, and the source of each.
+    """Show the settings that `wsgi-core serve` would use, and their sources.
 
-    Every option of `wsgi-core serve` is also an option here. An option overrides an environment variable
-    (WSGI_CORE_PORT for --port), and an environment variable overrides the settings file.
+    Every option of `wsgi-core serve` is also an option here. An option overrides an environment variable, and an
+    environment variable overrides the settings file. For example, --port overrides WSGI_CORE_PORT. Secrets are masked.
     """
     loaded = load_for_command(config, options)
     if as_json:

@@ -1,4 +1,7 @@
-"""``wsgi-core jobs``: list the unfinished jobs of webhooks, retry dead letters, and purge jobs."""
+"""``wsgi-core jobs``: list, retry or delete the jobs that process webhooks.
+
+A dead letter is a job that the server does not try again by itself.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,14 @@ FILE = click.Path(path_type=Path)
 
 @click.group("jobs", short_help="List, retry or purge the jobs of webhooks.")
 @click.option("--config", type=FILE, metavar="FILE", help="The TOML file with the settings.")
-@click.option("--job-store", metavar="TEXT", help="The SQLite file or redis:// URL. [default: from the settings]")
-@click.option("--webhook-results", metavar="PATH", help="The results file. By default, the store is beside it.")
+@click.option("--job-store", metavar="TEXT", help="The job store: an SQLite file or a redis:// URL.")
+@click.option("--webhook-results", metavar="PATH", help="The results file of the webhooks.")
 @click.pass_context
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
-    """List the unfinished jobs of webhooks, retry dead letters (jobs that are not tried again), or purge jobs.
+    """List, retry or delete the jobs that process webhooks.
 
-    You can use these commands while the server runs. They find the job store through the same settings as the server.
+    A dead letter is a job that the server does not try again by itself. You can use these commands while the server
+    runs. They read the same settings as the server to find the job store.
     """
     settings = load_for_command(config, options).settings
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
@@ -39,7 +43,7 @@ def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | No
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each job, with its payload.")
 @click.pass_obj
 def list_command(store: JobStore, as_json: bool) -> None:
-    """List queued, running, delayed and dead jobs, the oldest first."""
+    """List all unfinished jobs and dead letters, the oldest first."""
     jobs = _or_exit(lambda: _read(store))
     for job in jobs:
         click.echo(json.dumps(job) if as_json else _line(job))
@@ -52,10 +56,13 @@ def list_command(store: JobStore, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Retry every dead letter.")
 @click.pass_obj
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Queue dead letters again, for a server that uses the same job store.
+    """Queue dead letters again.
 
-    You can shorten a KEY to its first characters. If a server was killed while it recorded the outcome of a job, let a
-    server with the same results file retry the job. Otherwise two results files may have the outcome.
+    Each KEY is the key of a dead letter, or the first characters of the key. A server that uses the same job store then
+    runs the job.
+
+    If a server was killed while it wrote the outcome of a job, retry this job only while all running servers write to
+    the same results file. Otherwise, the outcome may be written to two results files.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
         queued = _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]
@@ -64,10 +71,14 @@ def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
 
 @jobs_command.command("purge")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--all", "every", is_flag=True, help="Purge every dead letter.")
+@click.option("--all", "every", is_flag=True, help="Delete every dead letter.")
 @click.pass_obj
 def purge_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Delete jobs without processing them: the jobs with these KEYs, in any state, or every dead letter."""
+    """Delete jobs without running them.
+
+    Each KEY is the key of a job in any state, or the first characters of the key. With --all, every dead letter is
+    deleted.
+    """
     for key in _or_exit(lambda: _chosen(store.dead() if every else {**store.states(), **store.dead()}, keys, every)):
         _or_exit(lambda key=key: store.remove(key))  # type: ignore[misc]
         click.echo(f"purged  {one_line(key[:12])}")
@@ -90,17 +101,17 @@ def _line(job: t.Mapping[str, t.Any]) -> str:
     accepted = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job["accepted"]))
     tried = f"{job['attempts']} attempts" if job["attempts"] else ""
     parts = [job["key"][:12], f"{job['state']:<8}", accepted, job["source"], job["delivery"], tried, job["error"]]
-    return one_line("  ".join(filter(None, parts)))  # a sender or another program may have written control characters
+    return one_line("  ".join(filter(None, parts)))  # a text from a sender may have control characters
 
 
 def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> list[str]:
-    """Return the keys that begin with the prefixes ``keys``, or all keys if ``every`` is true.
+    """Return the keys in `known` that begin with one of the prefixes `keys`, or all keys if `every` is true.
 
-    Raises click.UsageError if there are neither prefixes nor ``every``, or both. Raises click.ClickException if a
-    prefix does not match exactly one key.
+    Raises click.UsageError if `keys` and `every` are both given, or if neither is given. Raises click.ClickException if
+    a prefix matches no key or several keys.
     """
     if every == bool(keys):
-        raise click.UsageError("expected either the keys of jobs (see `wsgi-core jobs list`) or --all")
+        raise click.UsageError("give either --all, or keys of jobs (see `wsgi-core jobs list`)")
     if every:
         return sorted(known)
     chosen = []
@@ -108,7 +119,8 @@ def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> lis
         found = [key for key in known if key.startswith(given)]
         if len(found) != 1:
             raise click.ClickException(
-                f"KEY {given} matches {len(found)} jobs, but must match one (for retry, a dead letter)"
+                f"KEY {given} matches {len(found)} jobs, but must match one; `wsgi-core jobs list` shows"
+                " the keys, and retry accepts only dead letters"
             )
         chosen += found
     return chosen

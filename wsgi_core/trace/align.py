@@ -1,4 +1,4 @@
-"""Align two traces: equal events share a row if their order allows this, and the other rows are marked."""
+"""Align the events of two traces in rows, and mark the rows in which the events differ."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .events import Event
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a comparison: an event of the left trace, an event of the right trace, or both."""
+    """One row of a comparison: a left event, a right event, or both."""
 
     left: Event | None
     right: Event | None
 
     @property
     def equal(self) -> bool:
-        """Whether the left event and the right event are equal."""
+        """Whether the row has two equal events."""
         return self.left == self.right
 
     @property
     def mark(self) -> str:
         """The mark of the row.
 
-        A space if the events are equal, ``<`` if there is only a left event, ``>`` if there is only a right event,
-        ``!`` if the events are different.
+        The mark is a space if the events are equal, ``<`` if there is only a left event, ``>`` if there is only a right
+        event, and ``!`` if the events differ.
         """
         if self.equal:
             return " "
@@ -43,10 +43,10 @@ class Row:
 
 
 def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
-    """Align the events of two traces and return the rows. The events are equal if every row is equal.
+    """Return the events of two traces, aligned in rows. The lists of events are equal if every row is equal.
 
-    Where the events differ, two events of the same kind share a row if their order allows this. Every other event has a
-    row of its own.
+    Between the equal rows, two events of the same kind share a row if their order allows this. Every other event has
+    its own row.
     """
     rows: list[Row] = []
     for same, a, b in _blocks(left, right, lambda event: event.key):
@@ -61,7 +61,10 @@ def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
 def _blocks(
     left: Sequence[Event], right: Sequence[Event], key: Callable[[Event], object]
 ) -> Iterator[tuple[bool, Sequence[Event], Sequence[Event]]]:
-    """Yield consecutive slices of both sides. The first item says whether the two slices have equal keys."""
+    """Divide both sides into slices. Yield a slice of the left side and a slice of the right side, in order.
+
+    The first item of each result says whether all events of the two slices have equal keys.
+    """
     matcher = SequenceMatcher(None, [key(e) for e in left], [key(e) for e in right], autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         yield tag == "equal", left[i:j], right[k:m]

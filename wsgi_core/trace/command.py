@@ -35,7 +35,7 @@ _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 
 
 class TraceError(click.ClickException):
-    """Raised if the request cannot be traced. The exit code is 2, as for an option that is not valid."""
+    """Raised if the request cannot be traced. The exit code is 2, as for an invalid option."""
 
     exit_code = 2
 
@@ -44,10 +44,10 @@ class TraceError(click.ClickException):
 
 
 def _load(spec: str) -> t.Any:
-    """Return the app that `spec` names: ``module:factory`` or ``module:app``.
+    """Return the app that `spec` names, as ``module:app`` or ``module:factory``. The module may be a file.
 
-    As with ``--app`` of other commands, the module may be a file, and a usual name, such as ``app``, may be omitted.
-    Raises TraceError if the app cannot be loaded.
+    Without a name, the app is the module's ``app``, ``application``, ``create_app`` or ``make_app``. Raises TraceError
+    if the app cannot be loaded.
     """
     module_name, name, *_ = *re.split(r":(?![\\/])", spec, maxsplit=1), ""
     try:
@@ -78,7 +78,10 @@ def _usual_name(module: ModuleType) -> str:
 
 
 def _raised_at(error: Exception) -> str:
-    """Return the file and line that raised the error, or an empty string if a module of this package raised it."""
+    """Return the file and the line that raised the error, in parentheses.
+
+    If a module of this package raised the error, return an empty string.
+    """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     last = frames[-1]
     return "" if Path(last.filename).parent == Path(__file__).parent else f" ({last.filename}:{last.lineno})"
@@ -122,7 +125,7 @@ def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **options: bool) -> Trace:
     for _ in range(warm_up):
         with recording(app) as recorded:
-            # The log of the warm-up requests is not shown, because the same error would appear several times.
+            # The log of the warm-up requests is discarded. Otherwise, the same error would appear several times.
             recorded.send(build_environ(app, errors_stream=io.StringIO(), **request))
     return trace(app, label=label, **options, **request)
 
@@ -146,7 +149,7 @@ def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **opti
 @click.option("--signals", is_flag=True, help="Connect a receiver to every signal, so that all signals are shown.")
 @click.option(
     "--warm-up", type=click.IntRange(0), default=3, show_default=True, metavar="N",
-    help="Send the request N times before tracing, so that both frameworks have filled their caches.",
+    help="Before tracing, send the request N times, so that caches are filled.",
 )  # fmt: skip
 @click.option("--times", is_flag=True, help="Show how long each event took: the median of 50 runs.")
 @click.option(
@@ -166,12 +169,12 @@ def trace_command(
     times: bool,
     html: Path | None,
 ) -> None:
-    """Send one request to an app on Flask and an app on wsgi_core, and show both traces side by side.
+    """Trace one request on Flask and on wsgi_core, and show both traces side by side.
 
-    By default, the apps are the service and its twin on Flask. If only one of --app and --flask-app is given, only that
-    app gets the request. Each row is an event. The rows 'answer' show differences between the responses. Marks: '<'
-    only left, '>' only right, '!' different. Exit code 0: all rows are equal; 1: there is a difference; 2: the request
-    cannot be traced.
+    By default, the apps are the service and its twin, which is the same service on Flask. If only one of --app and
+    --flask-app is given, only that app gets the request. Each row is an event. A row 'answer' is a difference between
+    the responses. Marks: '<' only left, '>' only right, '!' different. Exit code 0: all rows are equal; 1: there is a
+    difference; 2: the request cannot be traced.
     """
     core_spec = core_spec or ctx.ensure_object(ScriptInfo).app_import_path
     if core_spec is None and flask_spec is None:
@@ -194,9 +197,9 @@ def trace_command(
 
 
 def _show(traces: list[Trace], html: Path | None, times: bool) -> bool:
-    """Print the comparison of two traces, or a single trace. If `html` is not None, write the page to this file.
+    """Print the comparison of two traces, or a single trace. If `html` is given, also write the HTML page to this file.
 
-    Return whether all rows are equal, which is always true for a single trace. Raises TraceError if the file cannot be
+    Return whether all rows are equal. For a single trace, the result is true. Raises TraceError if the file cannot be
     written.
     """
     left, right = traces[0], traces[1] if len(traces) > 1 else None

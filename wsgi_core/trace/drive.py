@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 
 class TracedApp:
-    """A WSGI wrapper around the app, which records the calls between the app and its caller as events.
+    """A WSGI wrapper around an app. It records the calls between the app and its caller as events.
 
     The caller is a server or a test client.
     """
@@ -53,7 +53,7 @@ class TracedApp:
 
 
 class TracedBody:
-    """A wrapper around the body that an app returned, which records each chunk, the end and `close` as events."""
+    """A wrapper around the body that an app returned. It records each chunk, the end and `close` as events."""
 
     def __init__(self, body: Iterable[bytes], recorder: Recorder) -> None:
         self._body = body
@@ -78,14 +78,18 @@ class TracedBody:
         return chunk
 
     def close(self) -> None:
-        """Close the body. PEP 3333 requires the server to call this after every request."""
+        """Close the body. PEP 3333 requires the server to call `close` after every request."""
         with self._recorder.span("close", ""):
             if hasattr(self._body, "close"):
                 self._body.close()
 
 
 class Recording:
-    """The object that `recording` yields. It sends requests to the app, and `events` has the events so far."""
+    """The object that `recording` yields. It sends requests to the app, and has the recorded events.
+
+    `wsgi` is a WSGI application that calls the app. It also records the events of the server, such as each chunk of the
+    body.
+    """
 
     def __init__(self, app: t.Any, recorder: Recorder) -> None:
         self._app = app
@@ -98,7 +102,7 @@ class Recording:
         return self._recorder.events
 
     def client(self, **kwargs: t.Any) -> Client:
-        """Return a test client of the app, whose requests are recorded."""
+        """Return a test client of the app. Its requests are recorded."""
         client: Client = self._app.test_client(**kwargs)
         client.application = self.wsgi
         return client
@@ -111,8 +115,8 @@ class Recording:
         """Send one request as a server does, and return its trace.
 
         If `close_after` is given, close the body after this number of chunks, as if the client had disconnected.
-        Otherwise read all chunks, then close the body. An exception that the app raises is stored in `Trace.raised`.
-        Only KeyboardInterrupt is raised again.
+        Otherwise, read all chunks before the body is closed. If the app raises an exception, store the exception in
+        `Trace.raised`. KeyboardInterrupt is not stored, and is raised again.
         """
         first = len(self.events)
         trace = Trace(getattr(self._app, "name", ""), [])
@@ -149,11 +153,12 @@ class Recording:
 
 @contextmanager
 def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Iterator[Recording]:
-    """Record the requests that this thread sends to `app` inside the ``with`` block.
+    """Record the requests that this thread sends to `app` in the ``with`` block.
 
-    With `signals`, every signal of the framework has a receiver inside the block, so that all signals are recorded.
-    With `snapshots`, each event has a `Snapshot` of the state. The times of the events do not include the time that
-    snapshots take. Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
+    signals: whether to connect a receiver to every signal of the framework, so that every signal is recorded
+    snapshots: whether each event has a `Snapshot`; the times of the events do not include the time for snapshots
+
+    Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """
     watch_list = WatchList(app)
     recorder = Recorder(watch_list, Observer(app, watch_list) if snapshots else None)
@@ -197,13 +202,13 @@ def trace(
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     """Return the environ of a request to `app`.
 
-    The arguments after `app` are an environ, a `werkzeug.test.EnvironBuilder`, or the arguments of an EnvironBuilder
-    (path, method, json, headers, ...). An environ is returned unchanged. With an environ or an EnvironBuilder, the
-    configuration of the app is not used.
+    The argument after `app` is an environ, a `werkzeug.test.EnvironBuilder`, or the path, by default ``/``. An environ
+    is returned unchanged. With a path, keyword arguments of EnvironBuilder may follow, such as `method`, `json` and
+    `headers`.
 
-    The arguments after the path must be keyword arguments. Without `base_url`, the root path is APPLICATION_ROOT of the
-    app's configuration. If the path is not an absolute URL either, the scheme is PREFERRED_URL_SCHEME, and the host is
-    SERVER_NAME, or localhost if SERVER_NAME is not set.
+    With a path but without `base_url`, the URL is completed from the app's configuration. The root path is
+    APPLICATION_ROOT. Unless the path is a whole URL, the scheme is PREFERRED_URL_SCHEME, and the host is SERVER_NAME or
+    localhost.
     """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])
@@ -211,13 +216,13 @@ def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
         return args[0].get_environ()
     config = app.config
     path = args[0] if args else kwargs.pop("path", "/")
-    # "//x" is a path here. urlsplit, and therefore the builder, would parse "x" as the host.
+    # "//x" is a path here, but urlsplit and the builder would parse "x" as the host.
     url = urlsplit("/" if path.startswith("//") else path)
     host = f"{url.scheme or config['PREFERRED_URL_SCHEME']}://{url.netloc or config['SERVER_NAME'] or 'localhost'}"
     kwargs.setdefault("base_url", f"{host}/{config['APPLICATION_ROOT'].lstrip('/')}")
     kwargs.setdefault("environ_base", {"REMOTE_ADDR": "127.0.0.1"})
     builder = EnvironBuilder(f"{host}{path}" if path.startswith("//") else path, *args[1:], **kwargs)
-    # The builder's PATH_INFO replaces bytes that are not UTF-8. A server passes these bytes on.
+    # In the path, the builder replaces bytes that are not UTF-8. A server does not.
     path_info = unquote_to_bytes(builder.path).decode("latin1")
     builder.environ_overrides = {"PATH_INFO": path_info, **(builder.environ_overrides or {})}
     try:

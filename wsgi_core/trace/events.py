@@ -1,13 +1,10 @@
-"""The data classes of a trace: events, snapshots and source locations.
-
-Two events are equal if their kind, name and detail are equal. The other fields are not compared.
-"""
+"""The data classes of a trace: events, snapshots and source locations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# The group of each kind of event. All kinds of a group are shown in the same colour.
+# The group of each kind of event. A group has one colour on a page and in the terminal.
 GROUPS = {
     "request received": "wsgi",
     "app context pushed": "context",
@@ -49,13 +46,13 @@ HookName = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """A function, and the line of the function that a call has reached.
+    """A function, and the line that a call of the function has reached.
 
-    filename: the path that Python uses
-    file: the short path that is shown
+    filename: the path of the source file, as Python knows it
+    file: a shorter path, which is shown to the user
     name: the function's qualified name
-    first, last: the function's first and last line
-    line: the line that the call has reached
+    first, last: the numbers of the function's first line and last line
+    line: the number of the line that the call has reached
     """
 
     filename: str
@@ -68,14 +65,14 @@ class SourceLocation:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state at one event. All values are strings that are ready to be shown.
+    """The state at one event, as strings that are ready to be shown.
 
-    locations: the calls of the framework and of watched functions that lead to the event, the outermost first
-    contexts: the request contexts and the application contexts that are pushed
-    request, session: None if there is no request context
-    g: None if there is no application context
-    hooks: the kind and the name of each hook of the request that is known at this event, in the order of execution
-    response: None if there is no response yet
+    locations: the calls of the framework, of Werkzeug and of watched functions that led to the event, outermost first
+    contexts: the stack of request contexts, and the stack of application contexts
+    request, session: the values of both, or None if there is no request context
+    g: the values of g, or None if there is no application context
+    hooks: the kind and the name of each hook that is known to apply to the request, in the order of execution
+    response: the status, the headers and the body, or None if there is no response yet
     """
 
     locations: tuple[SourceLocation, ...] = ()
@@ -89,15 +86,15 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Event:
-    """One thing that happened to a request.
+    """One event of a request. Two events are equal if their kind, name and detail are equal.
 
     kind: a key of `GROUPS`
-    name: the name of the hook, view, signal, rule, exception, or other subject of the event
+    name: the name of the event's subject, such as a hook, a view, a signal, a rule or an exception
     detail: more about the event, such as what the function received, or how the function ended
     file, line: where the event's function is defined
     start_us: the microseconds from the start of the recording to the start of the event
     duration_us: the microseconds from the start to the end of the event
-    depth: the number of enclosing events
+    depth: the number of events that enclose this event
     note: a remark for the reader
     snapshot: the state at the event, or None if the recording takes no snapshots
     """
@@ -120,16 +117,19 @@ class Event:
 
     @property
     def group(self) -> str:
-        """The group of the event's kind. Each group has a colour."""
+        """The group of the event's kind, which decides the colour of the event."""
         return GROUPS[self.kind]
 
     @property
     def location(self) -> str:
-        """File and line of the event's function. Empty if the event has no function, such as an event of the server."""
+        """The file and the line of the event's function, such as ``app.py:12``.
+
+        If the event has no function, the text is empty.
+        """
         return f"{self.file}:{self.line}" if self.file else ""
 
     def add_detail(self, detail: str) -> None:
-        """Append to the detail. A semicolon separates the parts of a detail."""
+        """Append `detail` to the event's detail. A semicolon separates the two."""
         self.detail = f"{self.detail}; {detail}" if self.detail else detail
 
     def __str__(self) -> str:
@@ -139,7 +139,7 @@ class Event:
 
 @dataclass(slots=True)
 class Trace:
-    """The record of one request to one app: the events, the response, and the exception if the app raised one."""
+    """The record of one request to one app: the events, the response, and the exception that the app raised, if any."""
 
     label: str
     events: list[Event]
@@ -152,7 +152,7 @@ class Trace:
     def duration_us(self) -> float:
         """Microseconds from the start of the recording to the latest end of an event.
 
-        The time that the tracer itself takes is included. The time that snapshots take is not included.
+        The time that the tracer takes is included, but not the time for snapshots.
         """
         return max((event.start_us + event.duration_us for event in self.events), default=0.0)
 

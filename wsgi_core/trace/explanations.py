@@ -1,4 +1,4 @@
-"""A short explanation of each kind of event, and the chapter of the course about this kind of event."""
+"""For each kind of event: a sentence that explains the event, and the course chapter about the subject."""
 
 from __future__ import annotations
 

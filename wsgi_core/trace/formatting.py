@@ -1,7 +1,8 @@
-"""Format values for a page: short, without values whose names suggest a secret, and without calling the app's code.
+"""Format values for the HTML page of a trace: short, without secrets, and without running code of the app.
 
-The ``__repr__`` of a value may be the app's code. Therefore only values of some types are written out, such as
-strings, numbers, built-in containers, headers and URL rules. A value of another type is shown as the name of its class.
+A value is a secret if its name suggests this, for example ``password``. The ``__repr__`` of a value may be code of the
+app. Therefore, only values of some types are shown, such as strings, numbers, lists, dicts, headers and URL rules. For
+any other value, the name of its class is shown.
 """
 
 from __future__ import annotations
@@ -36,16 +37,18 @@ _LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?{_OPENING})((?:\\.|(?!\2).)+)
 
 
 def is_secret(name: t.Any) -> bool:
-    """Return whether the name of a header, a form field or an attribute suggests that its value is a secret."""
+    """Return whether `name` suggests that its value is a secret. If `name` is not a string, return False.
+
+    The name may be that of a header, a form field or an attribute.
+    """
     return issubclass(type(name), str) and _SECRET.search(name) is not None
 
 
 def redact(text: str) -> str:
-    """Return the text with each recognised secret replaced by an ellipsis.
+    """Return the text with an ellipsis instead of each secret.
 
     A secret is the value after a name such as `password`, `token` or `api_key` (see `_NAMES`), or the user and the
-    password in a URL. A value without quotes usually ends at the first space. A `/` in the password of a URL must be
-    percent-encoded.
+    password in a URL. A password in a URL is recognised only if characters such as `/` in it are percent-encoded.
     """
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 
@@ -53,25 +56,24 @@ def redact(text: str) -> str:
 def redact_source(line: str) -> str:
     """Return a line of source code in which dots replace the string literal after each name of a secret.
 
-    Between the name and the literal there must be ``=``, ``:``, ``:=``, ``==`` or ``!=``, and there may be an
-    annotation and opening parentheses. Of adjacent literals, such as ``"a" "b"``, only the first literal is replaced.
-    If the literal continues on the next line, only its first line is replaced.
+    Between the name and the literal, there must be ``=``, ``:``, ``:=``, ``==`` or ``!=``. An annotation and opening
+    parentheses are also allowed there. Only the first literal after the name is replaced, and only on this line.
     """
     return _LITERAL.sub(lambda found: found[1] + "•" * len(found[3]), line)
 
 
 def printable(text: str) -> str:
-    """Return the text with escapes for characters that are not printable, because a terminal may interpret them."""
+    """Return the text with an escape for each character that is not printable, because a terminal may interpret it."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def format_value(value: t.Any, depth: int = _MAX_DEPTH) -> str:
     """Return the value as one short line, without secrets.
 
-    Containers are written out to `depth` levels. The value itself is the first level. A container below these levels is
-    shown as `<list of 2>`.
+    A container is written out to `depth` levels, of which the container itself is the first. A container at a deeper
+    level is shown as `<list of 2>`.
     """
-    # Not isinstance, because isinstance on a proxy reads the proxied object, and reading marks a session as accessed.
+    # Not isinstance: on a proxy it reads the proxied object, and reading a session marks the session as accessed.
     kind = type(value)
     if issubclass(kind, str):
         return _cut(repr(redact(str.__str__(value)[: 4 * _MAX_LENGTH])))
@@ -106,7 +108,7 @@ def _format_container(value: t.Any, depth: int) -> str:
     if not depth:
         return f"<{name} of {len(value)}>"
     if issubclass(type(value), dict):
-        # A subclass, such as a session, may record that it was read. The methods of dict itself do not.
+        # A session is a subclass of dict that records when it is read. The methods of dict itself do not.
         items = [
             f"{format_value(key, 0)}: {REDACTED if is_secret(key) else format_value(item, depth - 1)}"
             for key, item in islice(dict.items(value), _MAX_ITEMS)
@@ -123,7 +125,7 @@ def _listed(items: list[str], length: int) -> str:
 
 
 def format_header(name: str, value: str) -> str:
-    """Return the value of a header, without secrets. Of Set-Cookie, return only the cookie's name and attributes."""
+    """Return the value of a header, without secrets. For Set-Cookie, leave out the value of the cookie."""
     text = repr(redact(value[: 4 * _MAX_LENGTH]) if not is_secret(name) else value)[1:-1]
     if name.lower() == "set-cookie":
         pair, _, attributes = text.partition(";")
@@ -140,9 +142,9 @@ def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]
 
 
 def format_body(body: bytes, length: int) -> str:
-    """Return the beginning of a body if it is text. Otherwise return its length, such as `12 bytes`.
+    """Return the beginning of a body if it is text. Otherwise, return its length, such as `12 bytes`, or `empty`.
 
-    `body` may be truncated. `length` is the length in bytes before truncation.
+    `body` is the body or its beginning. `length` is the length of the whole body in bytes.
     """
     if not length:
         return "empty"

@@ -1,4 +1,4 @@
-"""The status of each hook at one event: the hook began before, begins now, begins later, or never runs."""
+"""The status of each hook at one event: whether the hook has begun, begins now, begins later, or never runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from .events import Event, HookName
 class HookStatus:
     """The status of a hook at one event of a trace. A hook is a function that the app registered.
 
-    `state` is "now" if the event is the start of the hook. It is "done" if the hook began before the event, even if the
-    hook has not ended yet. It is "to come" if the hook begins after the event. Otherwise it is "never runs".
+    `state` is "now" if the event is the start of the hook. Otherwise, `state` is "done" if the hook began before the
+    event, "to come" if it begins after the event, and "never runs" if it does not begin. Hooks with the same kind and
+    name are not told apart.
     """
 
     kind: str
@@ -22,9 +23,9 @@ class HookStatus:
 
 
 def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
-    """Return the status of the request's hooks at one event, in the order of execution.
+    """Return the status of each hook of the request at one event, in the order of execution.
 
-    If the event has no snapshot, return [].
+    `index` is the index of the event in `events`. If the event has no snapshot, return [].
     """
     snapshot = events[index].snapshot
     if snapshot is None:

@@ -1,7 +1,7 @@
-"""The functions that an app registered (hooks): find the hooks of an app, and find the hook that a frame runs.
+"""Find the hooks of an app, and find the hook that a frame runs. A hook is a function that the app registered.
 
-The interpreter reports code objects. Functions from the same ``def`` statement share a code object. To find the right
-function, `choose` looks at the frame's callers, closure, ``self`` and default values.
+The interpreter reports only code objects, and functions from the same ``def`` statement share a code object. To find
+the right function, `choose` also looks at the callers, the closure, ``self`` and the defaults of the frame.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ _GENERATOR = 0x20
 class Hook:
     """A function that the app registered.
 
-    phases: the names of the framework's functions that call the hook. A call from any other function is not recorded.
-    scopes: the names of the blueprints for which the function is registered. The empty string stands for the app. For a
-    kind of hook that has no scope, such as a view, the tuple is empty.
+    phases: the names of the framework's functions that call the hook; a call from another function is not recorded
+    scopes: the names of the blueprints for which the hook is registered, with an empty string for the app itself
+
+    Some kinds of hooks, such as views, have no scopes.
     """
 
     kind: str
@@ -31,7 +32,7 @@ class Hook:
     scopes: tuple[str, ...] = ()
 
 
-# The functions that register a hook for the current request, each with the kind and the phases of the hook.
+# The functions that register a hook for the current request. For each: the kind and the phases of the hook.
 REGISTERING = {
     "after_this_request": ("after_this_request", ("process_response",)),
     "call_on_close": ("close callback", ("close",)),
@@ -48,11 +49,11 @@ _HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception
 
 
 def find_hooks(app: t.Any) -> Iterator[Hook]:
-    """Yield the hooks of an app and its blueprints.
+    """Yield the hooks of an app and of its blueprints.
 
-    The hooks are views, error handlers, URL value preprocessors, and functions that are registered with
-    ``before_request``, ``after_request``, ``teardown_request`` or ``teardown_appcontext``. Other functions, such as
-    context processors, are not yielded.
+    These are views, error handlers, URL value preprocessors, and functions that are registered with ``before_request``,
+    ``after_request``, ``teardown_request`` or ``teardown_appcontext``. Other functions, such as context processors, are
+    not recorded.
     """
     for table, (kind, phases) in _TABLES.items():
         yield from _find_scoped(kind, phases, getattr(app, table))
@@ -77,7 +78,10 @@ def _find_scoped(kind: str, phases: tuple[str, ...], table: Mapping[str | None, 
 
 
 def unwrapped(function: t.Any) -> t.Any:
-    """Return the function that this callable runs. Unwraps asgiref wrappers, partials and bound methods."""
+    """Return the function that this callable runs.
+
+    The callable may be an asgiref wrapper, a partial or a bound method.
+    """
     for attribute in ("awaitable", "func", "__func__"):
         inner = getattr(function, attribute, None)
         if callable(inner):
@@ -104,14 +108,17 @@ def function_name(function: t.Any) -> str:
 
 
 def is_generator_function(code: CodeType) -> bool:
-    """Return whether a call of this code only creates a generator."""
+    """Return whether the code is that of a generator function.
+
+    A call of a generator function runs none of its code. It only creates a generator.
+    """
     return bool(code.co_flags & _GENERATOR)
 
 
 def runs_function(frame: FrameType, function: t.Any) -> bool:
-    """Return whether a frame may be a call of `function`: both have the same ``self`` and the same closure.
+    """Return whether `frame` may be a call of `function`: both have the same ``self`` and the same closure.
 
-    The caller has already compared the code objects.
+    The frame must have the function's code object.
     """
     known = frame.f_locals
     owner = getattr(function, "__self__", None)
@@ -125,9 +132,9 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether, in the frame, all parameters with a default have their default values.
+    """Return whether, in `frame`, each parameter with a default has its default value.
 
-    The defaults are those of `function`, whose code the frame runs. Values are compared by identity.
+    The frame must have the code object of `function`. Values are compared by identity.
     """
     inner = unwrapped(function)
     defaults = getattr(inner, "__defaults__", None) or ()
@@ -147,7 +154,7 @@ def _content(cell: t.Any) -> t.Any:
 def first_exception(frame: FrameType) -> BaseException | None:
     """Return the first exception among the positional arguments of a call, or None.
 
-    Error handlers and teardown functions receive the exception as an argument.
+    Error handlers and teardown functions receive an exception in this way.
     """
     code, known = frame.f_code, frame.f_locals
     named, behind = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
@@ -158,18 +165,18 @@ def first_exception(frame: FrameType) -> BaseException | None:
 
 
 def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
-    """Return the hook that this frame runs. All `hooks` have the frame's code object.
+    """Return the hook that `frame` runs. Every hook in `hooks` has the frame's code object.
 
-    `caller` is the frame of the framework's function that calls the hook. A local variable of the caller may hold the
-    hook. The order in which hooks should run is not used, because a trace must also show a wrong order. If several
-    hooks match equally well, the name of the result joins the names of these hooks with "or".
+    `caller` is the frame of the framework's function that calls the hook. Its local variables often contain the hook.
+    `endpoint` is the endpoint of the request. If several hooks match equally well, the name of the result joins their
+    names with "or".
     """
     held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
     for fits in (
         lambda hook: id(hook.function) in held,
         lambda hook: runs_function(frame, hook.function),
         lambda hook: has_defaults(frame, hook.function),
-        # The views that remain here have the same code, closure and defaults. Their endpoints differ.
+        # Views that the conditions above do not tell apart still differ in their endpoints.
         lambda hook: hook.kind == "view" and hook.name == endpoint,
     ):
         hooks = [hook for hook in hooks if fits(hook)] or hooks

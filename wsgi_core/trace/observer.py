@@ -1,7 +1,7 @@
-"""Take a snapshot at an event: the running source lines, the contexts and their contents, the response so far.
+"""Take a snapshot of the state at an event: the source lines, the contexts, the hooks and the response.
 
-The attributes of the contexts, the request and the response are read from ``__dict__``, because reading a property may
-run the app's code.
+The attributes of contexts, requests and responses are read from ``__dict__``, because reading a property may run code
+of the app.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OMITTED = ("environ", "shallow", "json_module")
 
 
 class Observer:
-    """An object that takes snapshots of one app's contexts and of the current response."""
+    """Takes snapshots of the contexts of one app, and of the response of the current request."""
 
     def __init__(self, app: t.Any, watch_list: WatchList) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class Observer:
         self.begin()
 
     def begin(self) -> None:
-        """Reset the state for a new request: no response and no hooks are known yet."""
+        """Forget the response and the hooks of the previous request."""
         self._hooks: tuple[HookName, ...] = ()
         self._response: ref[Response] | None = None
         self._head: tuple[str, list[tuple[str, str]]] | None = None
@@ -50,21 +50,24 @@ class Observer:
 
     def see(self, value: t.Any) -> None:
         """Remember `value` if it is a response. Only a weak reference is kept."""
-        # Not isinstance, because isinstance on a proxy reads the proxied object.
+        # Not isinstance, because on a proxy it reads the proxied object.
         if issubclass(type(value), Response):
             self._response = ref(value)
 
     def start(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """Remember the status and the headers that the app sent to the server."""
+        """Remember the status and the headers that the app has passed to the server."""
         self._head = status, list(headers)
 
     def send(self, chunk: bytes) -> None:
-        """Remember a chunk of the body that the app sent to the server."""
+        """Remember a chunk of the body that the app has passed to the server."""
         self._length += len(chunk)
         self._body = (self._body + chunk)[:_MAX_BODY]
 
     def take_snapshot(self, frame: FrameType | None) -> Snapshot:
-        """Return a snapshot of the current state. `frame` is the frame of the event's function, if it has one."""
+        """Return a snapshot of the current state.
+
+        `frame` is the frame of the event's function, if there is such a function.
+        """
         apps, requests = (list(_stack(var)) for var in self._watch_list.variables)
         ctx = _attributes(requests[0]) if requests else None
         request = _attributes(ctx.get("request")) if ctx else None
@@ -90,7 +93,10 @@ class Observer:
     # The code
 
     def _entry(self) -> list[SourceLocation]:
-        """Return the location of the WSGI function that the server is about to call."""
+        """Return the location of the WSGI function that the server is about to call.
+
+        If the function is not written in Python, return [].
+        """
         code = function_code(self._app.wsgi_app)
         return [] if code is None else [_location(code, code.co_firstlineno)]
 
@@ -106,7 +112,10 @@ class Observer:
         return found[::-1]
 
     def _is_reported(self, code: CodeType) -> bool:
-        """Return whether a call is shown: code of the framework or of Werkzeug, or a watched function."""
+        """Return whether a snapshot includes calls of `code`.
+
+        The code must belong to the framework, to Werkzeug or to a watched function.
+        """
         package = short_path(code.co_filename).partition("/")[0]
         return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
 
@@ -157,7 +166,10 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """Return the body as text if the body is a list of bytes. Do not iterate over any other body."""
+    """Return the body of a response as text if the body is a list of bytes.
+
+    Do not iterate over any other body. Return a remark instead.
+    """
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
         return "still to be generated" if body is not None else ""
@@ -169,7 +181,7 @@ def _body_of(response: dict[str, t.Any]) -> str:
 
 
 def _attributes(value: t.Any) -> dict[str, t.Any]:
-    """Return the object's ``__dict__``, or an empty dict if it has none. No property is called."""
+    """Return the ``__dict__`` of an object, or {} if the object has none. This calls no property."""
     try:
         known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -178,9 +190,9 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 
 
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
-    """Yield the current context, then the contexts below it on the stack, at most `_MAX_CONTEXTS` in all.
+    """Yield the current context, and then the contexts below it on the stack. At most `_MAX_CONTEXTS` are yielded.
 
-    Each push stores a token in the context, and the token holds the context that was current before.
+    Each push stores a token in the context. The token holds the context that was current before the push.
     """
     ctx, visits = var.get(None), Counter[int]()
     while ctx is not None and visits.total() < _MAX_CONTEXTS:
@@ -196,7 +208,7 @@ def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
 def _tokens(pushed: t.Any) -> list[Token[t.Any]]:
     """Return the tokens of a context's pushes, the oldest first.
 
-    Flask keeps the tokens in a list. The core keeps the tokens in nested tuples.
+    Flask keeps the tokens in a list. The core keeps them in nested tuples.
     """
     if isinstance(pushed, list):
         return [token[0] if isinstance(token, tuple) else token for token in pushed]
@@ -213,9 +225,9 @@ def _request_name(ctx: dict[str, t.Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return the text as `format_value` formats it: one short line without secrets. Leave out the quotes around it."""
+    """Return the text as `format_value` shows it, without the quotes."""
     shown = format_value(text)
-    # The end of a long text is cut, so an ellipsis has replaced the closing quote.
+    # If the text was cut, it ends with an ellipsis instead of the closing quote.
     return shown[1:] if shown.endswith("…") else shown[1:-1]
 
 

@@ -1,8 +1,8 @@
-"""One trace, or two traces side by side, as a self-contained HTML file.
+"""Show one trace, or two traces side by side, as an HTML file that needs no other file.
 
-All events are on one time scale. If the traces have snapshots, each event shows the contexts, the request, the session,
-g and the response at that moment. Without JavaScript, the page is a list of all steps. The script in the file shows one
-step at a time, with the source code beside it.
+If the traces have snapshots, the page shows the contexts, the request, the session, g and the response at each event.
+Without JavaScript, the page is a list of all events. With JavaScript, it shows one event at a time, beside the source
+code.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def render_page(
     site: str = "",
     times: bool = False,
 ) -> str:
-    """Return the page as HTML. If the traces have snapshots, the page also shows the state at each event.
+    """Return the HTML of the page.
 
+    rows: the aligned events, from `compare` or `single_trace_rows`
     right: the second trace, or None if there is only one trace
     title: the heading; if `title` is empty, the heading is the method and the path of the request
     lead: a sentence below the heading
@@ -92,7 +93,7 @@ def _steps(rows: Sequence[Row], sides: Sequence[Trace], sources: Sources) -> lis
     for row in rows:
         events = (row.left, row.right)[: len(sides)]
         for i, event in enumerate(events):
-            # A side without an event in this row keeps its state from the row before.
+            # A side without an event in this row keeps the state of the previous row.
             if event is not None and event.snapshot is not None:
                 seen[i] = event.snapshot
                 hooks[i] = hooks_at(sides[i].events, places[i][id(event)])
@@ -124,9 +125,9 @@ def _detail(event: Event) -> str:
 
 
 def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> dict[str, object]:
-    """Return one side of a step: its event, its calls, and the start and length of its bar on the time scale.
+    """Return one side of a step: the event, its calls, and its bar on the time scale.
 
-    The start and the length of the bar are percentages of the duration of the longer trace.
+    The start and the length of the bar are percentages of the longer trace's duration.
     """
     if event is None:
         return {"label": trace.label, "event": None}
@@ -151,11 +152,14 @@ def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return a dict for each variable in the section `name` of the state, such as `session` (see `_SECTIONS`).
+    """Return a dict for each variable of a section, such as `session` (see `_SECTIONS`).
 
-    `seen` has a snapshot from each trace. `before` is what this function returned for the previous step.
-    In the dict, `values` has the variable's value in each trace. `same` says whether these values are equal. `fresh`
-    says whether a value has changed since the previous step.
+    `seen` has the snapshot of each trace. `before` is the result for the previous step. Keys of each dict:
+
+    - `name`: the name of the variable
+    - `values`: its value in each trace, or None
+    - `same`: whether these values are equal
+    - `fresh`: whether a value has changed since the previous step
     """
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}
@@ -170,7 +174,7 @@ def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]
 
 
 def _in_order(sides: Iterable[Values]) -> list[str]:
-    """Return each name that at least one side has. Names that all sides have come first, and `body` comes last."""
+    """Return the names in all `sides`. Names that every side has come first. The name `body` comes last."""
     sides = list(sides)
     names = list(dict.fromkeys(name for side in sides for name in side))
     return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))
@@ -185,7 +189,7 @@ def _titled(sections: dict[str, list[dict[str, object]]], seen: Sequence[Snapsho
 def _hooks(hooks: Sequence[list[HookStatus]], sides: Sequence[Trace]) -> list[dict[str, object]]:
     """Return the hooks of each side, grouped by kind. A side without hooks is left out.
 
-    If both sides have the same hooks in the same states, return the hooks only once.
+    If all sides have the same hooks in the same states, return the hooks only once, without a label.
     """
     are_same = all(a == b for a, b in pairwise(hooks))
     labelled = [("", hooks[0])] if are_same else [(s.label, h) for s, h in zip(sides, hooks, strict=True)]

@@ -1,7 +1,7 @@
-"""The functions whose calls become events: the framework's phases, and the hooks that the app registered.
+"""The functions whose calls become events: the phases of the framework, and the hooks of the app.
 
-A phase is a function of the framework, such as `full_dispatch_request`. Flask and the core use the same names, so one
-table describes the phases of both.
+A phase is a function of the framework, such as `full_dispatch_request`. A hook is a function that the app registered.
+Flask and the core use the same names, so one table describes the phases of both.
 """
 
 from __future__ import annotations
@@ -25,23 +25,21 @@ class Phase:
     """A function of the framework, and the event that a call of the function becomes.
 
     name: the function's name, such as `AppContext.push`
-    kind: the kind of the event; if `kind` is empty, a call of the function is not an event
-    describe: returns the name and the detail of the event, or None if the call is not an event
-    at_end: if true, the event is recorded when the function ends, otherwise when the function starts
-    after: the name of an inner phase, which the function calls (see below)
+    kind: the kind of the event, or an empty string if a call is not an event
+    describe: returns the name and the detail of the event, or None if this call is not an event
+    at_end: whether the event is recorded when the function ends, not when it starts
+    after: the name of a phase that this function calls, the inner phase (see below)
     inside: if not empty, only calls from the phase with this name are events
     note: the note of the event
-    once: if true, the event is recorded only once for each context (only with `at_end`)
+    once: whether the event is recorded only once for each context; used only with `at_end`
 
-    A function without a kind is watched because it calls hooks or other phases, or registers a hook (see
-    `hooks.REGISTERING`).
+    A phase without a kind is watched because it calls or registers hooks, or calls other phases.
 
-    If `after` is set, the event is recorded when the call of the inner phase ends, because the event takes effect then.
-    If the function calls another watched function before the inner phase, the event is recorded at the start of this
-    other call. If the function does not call the inner phase, the event is recorded when the function ends.
+    If `after` is set, the event is recorded when the inner phase ends, or when the function ends without calling the
+    inner phase. If the function first calls another watched function, the event is recorded before this other call.
 
-    If the push of a context fails before its event is recorded, the push has no event. If `finalize_request` raises an
-    exception, it has no event.
+    If the push of a context fails before its event is recorded, there is no event. There is also no event if
+    `finalize_request` raises an exception.
     """
 
     name: str
@@ -58,14 +56,14 @@ class Phase:
 class Call:
     """A call of a watched function.
 
+    code, frame: None for some events of the server
     began: the time at which the call began (see `Recorder.now`)
+    arguments: the arguments of a phase, by name
     event: the recorded event of the call
-    pending: an event that is not recorded yet, because `Phase.after` is set
+    pending: an event that will be recorded later, because `Phase.after` is set
     before: the response's headers when the call began
     value: what the function returned
     raised: whether the function raised an exception
-
-    If the call is the push of a context and the push fails, the pending event is discarded.
     """
 
     code: CodeType | None
@@ -80,7 +78,7 @@ class Call:
     frame: FrameType | None = None
 
 
-# How each phase's event is described: its name and its detail, or None if there is no event
+# Functions for `Phase.describe`
 
 
 def _named(value: t.Any) -> str:
@@ -88,7 +86,7 @@ def _named(value: t.Any) -> str:
 
 
 def describe_error(call: Call) -> tuple[str, str]:
-    """Return the class name of the exception that the phase receives, and an empty detail."""
+    """Return the name of the class of the exception that the phase handles, and an empty detail."""
     return _named(call.arguments.get("e")), ""
 
 
@@ -98,16 +96,19 @@ def describe_exc(call: Call) -> tuple[str, str]:
 
 
 def receives(error: t.Any) -> str:
-    """Return a detail that says which exception a function receives."""
+    """Return a detail such as `receives ValueError`, or `receives None` if `error` is None."""
     return f"receives {_named(error) if isinstance(error, BaseException) else error}"
 
 
 def describe_match(call: Call) -> tuple[str, str] | None:
-    """Return the matched rule and its endpoint, or "nothing" and the error. Return None if the host was refused."""
+    """Return the matched rule and its endpoint. If no rule matched, return "nothing" and the error.
+
+    Return None if the host was refused before the match. Return two empty strings if there is no match and no error.
+    """
     request = call.arguments["self"].request
     error = request.routing_exception
     if isinstance(error, SecurityError):
-        return None  # the host was refused before the match
+        return None
     if error is not None:
         return "nothing", f"{error.code} {_named(error)}" if isinstance(error, HTTPException) else _named(error)
     rule = request.url_rule
@@ -120,14 +121,14 @@ def describe_response(call: Call) -> tuple[str, str]:
 
 
 def describe_deferred_session(call: Call) -> tuple[str, str] | None:
-    """Return an empty name and detail if the opening of the session is deferred. Otherwise return None."""
+    """Return an empty name and an empty detail if the session is opened later. Otherwise, return None."""
     return ("", "") if call.value else None
 
 
 def describe_saved(call: Call) -> tuple[str, str] | None:
     """Return an empty name, and the names of the headers that changed when the session was saved.
 
-    Return None if no header changed and the framework's own class saved the session without an exception.
+    Return None if no header changed, no exception was raised, and the framework's own `save_session` was called.
     """
     changed = {name for name, value in response_headers(call) if (name, value) not in call.before}
     if not changed and not call.raised and _is_frameworks_own(call):
@@ -136,21 +137,23 @@ def describe_saved(call: Call) -> tuple[str, str] | None:
 
 
 def response_headers(call: Call) -> list[tuple[str, str]]:
-    """Return the current headers of the response that a phase receives."""
+    """Return the current headers of the response that is an argument of the call, or [] if there is no response."""
     return list(getattr(call.arguments.get("response"), "headers", ()))
 
 
 def _is_frameworks_own(call: Call) -> bool:
-    """Return whether the method that ran is defined in the module of the framework's base class."""
+    """Return whether the framework defines the method that was called.
+
+    The method must be in the same file as the topmost base class of its object.
+    """
     base = type(call.arguments["self"]).__mro__[-2]
     return call.code is not None and call.code.co_filename == sys.modules[base.__module__].__file__
 
 
 def describe_signal(call: Call) -> tuple[str, str] | None:
-    """Return the name of the signal, and a detail with the names of its receivers, except the tracer's own receiver.
+    """Return the name of the signal, and a detail with the names of its receivers. `ignore_signal` is left out.
 
-    If the tracer's receiver is the only receiver, the detail is empty. Return None if the signal is muted or has no
-    receiver. The core does not call ``send`` without a receiver.
+    Return None if the signal is muted or has no receiver.
     """
     signal: Signal = call.arguments["self"]
     if signal.is_muted:
@@ -163,11 +166,11 @@ def describe_signal(call: Call) -> tuple[str, str] | None:
 
 
 def ignore_signal(sender: t.Any, **kwargs: t.Any) -> None:
-    """Do nothing. As a receiver, this function makes the core send a signal that has no other receiver."""
+    """Do nothing. This function is connected as a receiver, because the core sends no signal without a receiver."""
 
 
 def describe_automatic_options(call: Call) -> tuple[str, str]:
-    """Return the name "automatic OPTIONS" and an empty detail. The framework itself responds to OPTIONS."""
+    """Return a fixed name and an empty detail. The framework itself responds to the OPTIONS request."""
     return "automatic OPTIONS", ""
 
 
@@ -213,7 +216,7 @@ Roles = dict[int, list[Phase | Hook]]
 
 
 class WatchList:
-    """The functions to watch for one app: the framework's phases and the app's hooks, keyed by code object.
+    """The functions to watch for one app: the phases of its framework, and its hooks. They are keyed by code object.
 
     Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """
@@ -247,7 +250,7 @@ class WatchList:
         return code
 
     def _add_methods(self, cls: type, phases: Iterable[Phase]) -> None:
-        """Watch each phase's method in the class and in all of its base classes."""
+        """Watch the method of each phase in the class and in all of its base classes."""
         for phase in phases:
             name = phase.name.rpartition(".")[2]
             for base in cls.__mro__:
@@ -278,7 +281,10 @@ class WatchList:
 
 
 def _framework_module(cls: type) -> t.Any:
-    """Return the framework's module that defines the base class of the app."""
+    """Return the framework's module that defines the base class of the app.
+
+    Raises TypeError if there is no such module.
+    """
     for base in reversed(cls.__mro__):
         module: t.Any = sys.modules[base.__module__]
         if "wsgi_app" in vars(base) and hasattr(module, "AppContext"):

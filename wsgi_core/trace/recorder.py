@@ -1,4 +1,4 @@
-"""Convert the starts and ends of function calls into the events of a trace, in order."""
+"""Convert the starts and ends of function calls into the events of a trace."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .source_paths import short_path
 from .watcher import Watcher
 
 _NO_PHASE = Phase("")
-# These events are recorded just before they take effect. Their snapshots are taken just after they take effect.
+# These events are recorded just before they take effect. Their snapshots show the state just after this.
 _SNAPSHOT_AFTER_EFFECT = (
     "app context pushed", "request context pushed", "session opened", "request context popped", "app context popped",
 )  # fmt: skip
 
 
 class Recorder:
-    """A recorder of the events of one app. If `observer` is given, each event has a snapshot."""
+    """Records the events of one app. If `observer` is given, each event has a snapshot."""
 
     def __init__(self, watch_list: WatchList, observer: Observer | None = None) -> None:
         self.events: list[Event] = []
@@ -40,7 +40,6 @@ class Recorder:
             self._watch(code)
 
     def start(self) -> None:
-        """Start recording."""
         self._began = perf_counter_ns()
         self._watcher.start()
 
@@ -50,7 +49,7 @@ class Recorder:
         self._complete_snapshot()
 
     def now(self) -> int:
-        """Return `perf_counter_ns()` minus the time that the observer has spent on snapshots."""
+        """Return the current time in nanoseconds, without the time that has been spent on snapshots."""
         return perf_counter_ns() - self._observing
 
     def _watch(self, code: CodeType) -> None:
@@ -61,7 +60,7 @@ class Recorder:
 
     @contextmanager
     def span(self, kind: str, name: str) -> Iterator[Event]:
-        """Record an event that lasts as long as the ``with`` block and encloses the events in the block."""
+        """Record an event that lasts as long as the ``with`` block. The events in the block are inside this event."""
         call = Call(None, Phase(kind), self.now())
         call.event = Event(kind, name)
         self._append(call, call.event)
@@ -77,7 +76,8 @@ class Recorder:
     ) -> None:
         """Record an event that has just ended.
 
-        `began` is the start time that `now()` returned. `frame` is the frame that caused the event.
+        `began` is the result of `now` at the start of the event. Without it, the duration is about 0. `frame` is the
+        frame that caused the event.
         """
         call = Call(None, _NO_PHASE, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
@@ -117,15 +117,15 @@ class Recorder:
         self._end_call(call)
         parent = self._calls[-1] if self._calls else None
         if parent is not None and parent.phase.after == call.phase.name:
-            # If the inner phase raised, a push fails and has no event. A pop continues.
+            # If the inner phase raised, a push fails, and has no event. A pop continues.
             if raised and parent.phase.name.endswith(".push"):
                 parent.pending = None
             self._record_pending(parent)
 
     def _find_role(self, code: CodeType, frame: FrameType, parent: Call) -> Phase | Hook | None:
-        """Return the phase or the hook that this call runs, or None if the call is neither.
+        """Return the phase or the hook that this call runs, or None if it runs neither.
 
-        A view that another view calls is neither, because the framework did not call it.
+        A view that another view calls is not a hook here, because the framework did not call it.
         """
         roles, inside = self._watch_list.roles.get(id(code), ()), parent.phase.name
         for role in roles:
@@ -155,7 +155,6 @@ class Recorder:
             self._append(call, event)
 
     def _record_pending(self, call: Call) -> None:
-        """Record the pending event of the call, if the call has one."""
         if call.pending is not None:
             call.event, call.pending = call.pending, None
             self._append(call, call.event)
@@ -216,7 +215,7 @@ class Recorder:
     def _add_generator_hook(self, call: Call) -> None:
         """If the phase that has just ended returned the generator of a hook, record an event for this hook.
 
-        The watcher does not report the hook itself, because calling a generator function runs none of its code.
+        The watcher does not report such a hook, because calling a generator function runs none of its code.
         """
         code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
         for role in self._watch_list.roles.get(id(code), ()):
@@ -249,7 +248,7 @@ class Recorder:
             self._observing += perf_counter_ns() - began
 
     def _complete_snapshot(self) -> None:
-        """Take the snapshot of the last event, if the snapshot had to wait until the event took effect."""
+        """Take the snapshot of the last event again, if the event has taken effect only after the first snapshot."""
         if self._pending_snapshot is not None:
             event, frame = self._pending_snapshot
             self._pending_snapshot = None

@@ -1,6 +1,6 @@
 """Compare the responses of two traces: status, headers and body.
 
-Events contain only the names of the headers and the lengths of the chunks, so comparing events is not enough.
+This is needed because events contain only the names of the headers and the lengths of the body's chunks.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _EXCERPT = 40
 
 
 def compare_answers(left: Trace, right: Trace) -> list[Row]:
-    """Return one row for each difference between the two responses. The list is empty if the responses are equal.
+    """Return one row for each difference between the two responses. If the responses are equal, return [].
 
     These differences are ignored:
 
     - the case of header names, and the order of headers with different names
-    - the header Date, and the values of other headers that change with every request, such as the request ID
+    - the header Date
+    - the values of other headers that change with every request, such as X-Request-Id
     - the timestamp and the signature of a signed cookie
     - up to 60 seconds between the expiry times of two cookies
     """
@@ -48,7 +49,7 @@ def _row(name: str, left: str | None, right: str | None) -> Row:
 
 
 def _by_name(trace: Trace) -> dict[str, list[str]]:
-    """Return the values of each header, in order. The names are in lower case."""
+    """Return the values of each header, in order. The keys are the names in lower case."""
     values: dict[str, list[str]] = {}
     for name, value in trace.headers:
         values.setdefault(name.lower(), []).append(value)
@@ -78,8 +79,7 @@ def _same_cookie(a: str, b: str) -> bool:
 def _cookie(text: str) -> tuple[str, float]:
     """Return two values: a cookie without the parts that may differ, and its expiry time in seconds since 1970.
 
-    In the cookie, ``.signed`` replaces the timestamp and the signature, and a valid ``expires`` attribute has no time.
-    The returned time is 0 if the cookie has no valid ``expires`` attribute.
+    The time is 0 if the cookie has no valid ``expires`` attribute.
     """
     found = _EXPIRY.search(text)
     rest = _SIGNATURE.sub(".signed", text, count=1)

@@ -1,4 +1,4 @@
-"""Short paths of source files, as the trace shows them."""
+"""Short paths of source files, as a trace shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 
 @cache
 def short_path(filename: str) -> str:
-    """Return the path of a source file, with forward slashes, relative to the `sys.path` entry that contains the file.
+    """Return the path of a source file, relative to the `sys.path` entry that contains the file, with forward slashes.
 
     If no entry contains the file, the path is relative to the folder that contains the file's package.
     """
@@ -22,7 +22,7 @@ def short_path(filename: str) -> str:
 def _above_its_package(filename: str) -> str:
     """Return the folder that contains the outermost package of a file.
 
-    The folder of an editable install may not be on `sys.path`, so the ``__init__.py`` files are used to find it.
+    This finds the folder of an editable install, which may not be on `sys.path`.
     """
     folder = os.path.dirname(filename)
     while os.path.isfile(os.path.join(folder, "__init__.py")):

@@ -1,4 +1,4 @@
-"""The source code that a page shows: each function once, with syntax highlighting."""
+"""The source code on the page of a trace: each function once, with syntax highlighting."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from pygments.token import Comment, Keyword, String, Text
 from .events import SourceLocation
 from .formatting import redact_source
 
-# Of a longer function, only its beginning and the lines around each marked line are shown.
+# Of a function with more lines, only the beginning and the lines near marked lines are shown.
 _MAX_LINES = 150
 _CONTEXT_LINES = 8
 _COLOURED = (Comment, Keyword, String)
 
 
 class Sources:
-    """The functions whose source code the page shows, and the lines to mark in each function."""
+    """The functions whose source code a page shows, and the lines to mark in each function.
+
+    Iterate over the object to get a dict for each function: `id`, `location`, and `lines` as pairs of a number and
+    HTML.
+    """
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, int], str] = {}
@@ -34,7 +38,7 @@ class Sources:
         self._marked: dict[str, set[int]] = {}
 
     def add(self, location: SourceLocation) -> str:
-        """Add a function, mark the line that the call has reached, and return the function's ID on the page."""
+        """Add a function, and mark the line that its call has reached. Return the function's ID on the page."""
         name = self._ids.setdefault((location.filename, location.first), f"s{len(self._ids) + 1}")
         self._locations[name] = location
         self._marked.setdefault(name, set()).add(location.line)
@@ -48,7 +52,7 @@ class Sources:
         """Yield the number and the HTML of each line to show.
 
         Of a docstring, only the first line and marked lines are shown. Of a function with more than `_MAX_LINES` lines,
-        only the beginning and the lines near a marked line are shown.
+        only the beginning and the lines near marked lines are shown.
         """
         docstrings = _docstring_rests(location.filename) - self._marked[name]
         for number, line in enumerate(_coloured(location.filename, location.first, location.last), location.first):
@@ -59,14 +63,17 @@ class Sources:
 
 @simplefilter  # type: ignore[untyped-decorator]
 def _few_colours(self: t.Any, lexer: t.Any, stream: t.Any, options: t.Any) -> Iterator[tuple[t.Any, str]]:
-    """Highlight only comments, keywords and strings, because a page with more colours is three times as long."""
+    """Highlight only comments, keywords and strings, because more colours would make a page three times as long."""
     for kind, text in stream:
         yield (kind if any(kind in family for family in _COLOURED) else Text), text
 
 
 @lru_cache(maxsize=512)
 def _coloured(filename: str, first: int, last: int) -> list[Markup]:
-    """Return a range of lines of a file as HTML, without their common indent. Return [] if the file does not exist."""
+    """Return the lines from `first` to `last` of a file as HTML, without their common indent.
+
+    Return [] if the file cannot be read.
+    """
     lines = [redact_source(line.rstrip()) for line in linecache.getlines(filename)[first - 1 : last]]
     if not lines:
         return []
@@ -78,7 +85,7 @@ def _coloured(filename: str, first: int, last: int) -> list[Markup]:
 
 @lru_cache(maxsize=256)
 def _docstring_rests(filename: str) -> set[int]:
-    """Return the line numbers of all function and class docstrings in a file, except the first line of each."""
+    """Return the line numbers of the docstrings of functions and classes in a file, except the first line of each."""
     try:
         tree = ast.parse("".join(linecache.getlines(filename)))
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""A comparison as a text table: one row for each event, with its location and, if wanted, its time in each trace."""
+"""Show a comparison of traces as a table in the terminal. Each row is an event."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MIN_WIDTH = 12
 
 
 def terminal_width() -> int:
-    """Return the number of columns of the terminal, or 80 if the number is unknown.
+    """Return the width of the terminal in characters, or 80 if it is unknown.
 
-    The environment variable COLUMNS overrides the width of the terminal.
+    The environment variable COLUMNS overrides the width.
     """
     return shutil.get_terminal_size().columns
 
@@ -42,7 +42,7 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
     times: whether to show how long each event took
     """
     labels = [left.label] if right is None else [left.label, right.label]
-    # Mark, event, then time and location of each side.
+    # The columns are the mark, the event, and then the time and the location for each trace.
     columns = [0, 1, *(i for i in range(2, 2 + 2 * len(labels)) if times or i % 2)]
     head = ["", "event", *(text for label in labels for text in ("µs", printable(label)))]
     table = [[cells[i] for i in columns] for cells in (head, *(_cells(row, len(labels)) for row in rows))]
@@ -58,12 +58,11 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
 
 
 def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[int]:
-    """Reduce the widths of the columns `flexible` until a table row fits into `width` characters. Return `widths`.
+    """Reduce the widths of the columns `flexible`, until a row of the table fits into `width` characters.
 
-    `widths` is changed in place. If `width` is None, no column is reduced. In each step, the widest column becomes one
-    character narrower. For this comparison, the event column (index 1) counts as half as wide. So it can stay twice as
-    wide as a location column: a shortened location is still useful, because the file name and the line number remain.
-    The reduction stops if the column to reduce is only `_MIN_WIDTH` wide.
+    `widths` is changed in place and returned. If `width` is None, nothing changes. In each step, the widest of these
+    columns becomes one character narrower, but not below `_MIN_WIDTH`. The event column (index 1) counts as half as
+    wide, because a shortened event loses more than a shortened location.
     """
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))
@@ -78,12 +77,12 @@ def _both(row: Row) -> str:
 
 
 def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
-    """Return whether a row's events differ, but the cell with both events is cut, which may hide the difference."""
+    """Return whether a row has two different events, and their cell is cut. Then the cut may hide the difference."""
     return row.mark == "!" and len(cells[1]) > widths[1]
 
 
 def _cells(row: Row, sides: int) -> list[str]:
-    """Return the cells of a row: the mark, the event, and the time and the location in each trace."""
+    """Return the cells of a row: the mark, the event, and then the time and the location of the event in each trace."""
     text = _both(row) if row.mark == "!" else printable(str(row.event))
     cells = [row.mark, f"{'  ' * row.event.depth}{text}"]
     for event in (row.left, row.right)[:sides]:
@@ -105,9 +104,9 @@ def _line(cells: Sequence[str], widths: Sequence[int], flexible: Sequence[int]) 
 
 
 def _shortened(cells: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-    """Yield the cells, shortened to the widths.
+    """Yield the cells, each shortened to the width of its column.
 
-    An event is cut at its end. A location loses its folders first, and is then cut at its beginning.
+    The text of an event is cut at its end. A location loses its folders first, and is then cut at its beginning.
     """
     for i, (text, width) in enumerate(zip(cells, widths, strict=True)):
         if len(text) > width and i > 1:
@@ -140,7 +139,7 @@ def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None, times: bool)
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Return in a few words whether the traces are equal, and how many rows are different."""
+    """Return a short text that says whether the traces are equal, or how many rows are different."""
     different = sum(not row.equal for row in rows)
     if not different:
         return f"equal: {len(rows)} events"

@@ -1,4 +1,4 @@
-"""Median times of events over many runs, because the times of a single run vary too much."""
+"""Median times of the events of a trace, because the times of a single run vary too much."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .events import Trace
 
 
 def set_median_times(trace: Trace, runs: Sequence[Trace]) -> None:
-    """Set the times of each event of `trace` to the median over the runs with the same events.
+    """Set the times of each event of `trace` to the medians of this event's times in `runs`.
 
-    If no run has the same events, the times do not change.
+    Only runs with the same events as `trace` are used. If there is no such run, the times do not change.
     """
     same = [run.events for run in runs if [event.key for event in run.events] == [event.key for event in trace.events]]
     for index, event in enumerate(trace.events if same else ()):

@@ -1,10 +1,10 @@
 """Report when certain functions start and end, without changing them.
 
-Python 3.12 and newer: `sys.monitoring` reports starts and returns only of the watched functions, so other code hardly
-runs slower. Python 3.11: `sys.setprofile` reports every call of the thread, so the measured times are longer.
+On Python 3.12 and newer, `sys.monitoring` reports the starts and the returns of watched functions only. On Python 3.11,
+`sys.setprofile` reports every call of the thread, so the measured times are longer.
 
-Only calls in the context (`contextvars`) that started the watcher are reported. Requests in other threads are ignored.
-An async view is reported, because asgiref runs it in another thread with a copy of the context.
+A watcher reports only calls in the `contextvars` context in which it was started. So requests in other threads are
+ignored. An async view is reported, because asgiref runs it in another thread with a copy of the context.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _watching: ContextVar[object] = ContextVar("wsgi_core.trace.watching")
 
 
 class BaseWatcher:
-    """A watcher, which calls ``started(code, frame)`` and ``ended(code, value, raised)`` for watched functions.
+    """Calls ``started(code, frame)`` and ``ended(code, value, raised)`` when a watched function starts and ends.
 
-    An exception in these callbacks does not reach the watched program. Instead, `stop` raises a RuntimeError with the
-    exception as its cause. Generator functions must not be watched, because calling them runs none of their code.
+    An exception in these callbacks does not reach the watched program. Instead, `stop` raises a RuntimeError, whose
+    cause is this exception. Generator functions must not be watched, because calling them runs none of their code.
     """
 
     def __init__(self, started: Started, ended: Ended) -> None:
@@ -36,22 +36,22 @@ class BaseWatcher:
         self._token: Token[object] | None = None
 
     def watch(self, code: CodeType) -> None:
-        """Report calls of ``code`` from now on, or from the call of `start` if the watcher is not running."""
-        # Keyed by identity, because code objects at the same line of two files may be equal.
+        """Report calls of `code` from now on, or after `start` if the watcher has not been started yet."""
+        # The key is the identity, because code objects at the same line of two files may be equal.
         if id(code) not in self._codes:
             self._codes[id(code)] = code
             if self._token is not None:
                 self._switch(code, True)
 
     def start(self) -> None:
-        """Start reporting calls. Raises RuntimeError if sys.monitoring has no free tool ID."""
+        """Start to report calls. Raises RuntimeError if `sys.monitoring` has no free tool ID."""
         self._install()
         for code in self._codes.values():
             self._switch(code, True)
         self._token = _watching.set(self)
 
     def stop(self) -> None:
-        """Stop reporting calls. Call this in the same context as `start`.
+        """Stop reporting calls. `stop` must be called in the same `contextvars` context as `start`.
 
         Raises RuntimeError if a callback raised an exception.
         """
@@ -141,10 +141,10 @@ else:
     _YIELD = dis.opmap["YIELD_VALUE"]
 
     class Watcher(BaseWatcher):
-        """A watcher that uses `sys.setprofile`. While it runs, other profilers of the thread are switched off."""
+        """A watcher that uses `sys.setprofile`. While it runs, other profilers of the thread are off."""
 
         def _install(self) -> None:
-            # Frames of suspended coroutines. The interpreter reports each resumption as a call.
+            # The frames of suspended coroutines. When a coroutine resumes, the interpreter reports a call again.
             self._suspended: set[int] = set()
             self._previous = sys.getprofile(), threading.getprofile()
             threading.setprofile(self._on_event)
@@ -165,7 +165,7 @@ else:
                 else:
                     self._report_start(code, frame)
             elif event == "return":
-                # "return" is also reported for an exception. Only the last instruction tells the two apart.
+                # "return" is also reported for an exception. The last instruction tells the two cases apart.
                 last = code.co_code[frame.f_lasti]
                 if last == _YIELD:
                     self._suspended.add(id(frame))

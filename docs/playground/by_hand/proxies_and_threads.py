@@ -1,4 +1,4 @@
-"""Two requests at the same time, without threads: each has a context of its own, as a thread has."""
+"""Two requests at the same time, without threads. Each request has its own context, as in a thread."""
 
 from contextvars import Context
 
@@ -14,7 +14,7 @@ def index(name):
 
 if __name__ == "__main__":
     one, two = Context(), Context()
-    # Both requests begin before either of them goes on.
+    # Both requests begin before their views run.
     one.run(app.test_request_context("/one").push)
     two.run(app.test_request_context("/two").push)
     print("one reads", one.run(lambda: request.path))

@@ -1,4 +1,4 @@
-// Keeps the playground's files in this browser, so that the page works without a network. The build fills in the names.
+// Store the files of the playground in the browser's cache, so that the page works without a network. The build inserts the names.
 const CACHE = "playground VERSION";
 const FILES = [];
 
@@ -16,7 +16,7 @@ async function dropOlder() {
   }
 }
 
-// What the cache holds belongs together: no file of another version comes between.
+// All files in the cache belong to one version. A file in the cache is used even if the network has a newer version.
 addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   const here = new URL("./", self.location).href;

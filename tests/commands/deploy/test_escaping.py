@@ -65,7 +65,7 @@ def test_systemd_quotes_and_doubles():
 
 @pytest.mark.parametrize("prefix", [*"@-:+!|", "+!", "!!"])
 def test_a_prefix_by_which_systemd_runs_a_program_differently_is_refused(prefix: str):
-    with pytest.raises(EscapeError, match="has a meaning in a unit file"):
+    with pytest.raises(EscapeError, match="which systemd interprets"):
         escaping.systemd_command([f"{prefix}/usr/bin/python3", "-m", "wsgi_core"])
     with pytest.raises(EscapeError):
         render(TARGET["systemd"], Deployment(python=f"{prefix}/usr/bin/python3"), Loaded(Settings(), {}, None))

@@ -86,6 +86,17 @@ def test_a_program_that_ends_does_not_end_the_command(text: str, file: Path) -> 
     assert output.count("not yet") == 2
 
 
+def test_an_exception_of_the_check_is_a_reason_and_not_the_end_of_the_process(file: Path) -> None:
+    """The check of exercise 4a reads ``application.url_map``, which a function does not have."""
+    file.write_text(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'application/json')])\n    return [b'{}']\n"
+    )
+    verdict = check(file, exercise_named("4a"))
+    assert not verdict.solved
+    assert "The check raised AttributeError: 'function' object has no attribute 'url_map'" in verdict.message
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -1,1 +1,1 @@
-"""``wsgi-core deploy``: write the files that put the service into production, from templates for each target."""
+"""``wsgi-core deploy``: write the files with which another program runs the service, such as systemd or Docker."""

@@ -1,4 +1,4 @@
-"""``wsgi-core deploy``: write the files that put the service into production."""
+"""The command group ``wsgi-core deploy``. It has a command for each target, such as ``wsgi-core deploy systemd``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .targets import TARGETS, Target, next_steps, render
 
 @click.group("deploy", short_help="Write files for systemd, nginx, Docker, Kubernetes, IIS, ...")
 def deploy_command() -> None:
-    """Write files that put the service into production.
+    """Write files for systemd, nginx, Docker and other programs.
 
-    Each command below also takes the options of `wsgi-core serve`, and writes the given settings into the files. Exit
-    code 1: a file exists with other content, cannot be written, or is a symbolic link, or the default folder is a
-    symbolic link; 2: an option is not valid.
+    Each command below also takes the options of `wsgi-core serve`. The server that the files start uses these settings.
+    WSGI_CORE_* variables in the environment of this command are ignored. Exit code 1: a file cannot be written, or
+    exists with other content; 2: an option is invalid.
     """
 
 
@@ -55,9 +55,10 @@ def _add(target: Target) -> None:
 
 
 def _default_folder(target: Target) -> Path:
-    """Return the folder to write into by default. Raises click.ClickException if a part of its path is a symbolic link.
+    """Return the path `deploy/<target>`, relative to the current folder.
 
-    APPSEC: through a link, another user who can write to the current folder could redirect the files.
+    APPSEC: raises click.ClickException if `deploy` or its subfolder is a symbolic link. If another user created the
+    link, that user would choose where the files are written.
     """
     folder = Path("deploy") / target.name
     for path in (folder.parent, folder):
@@ -67,7 +68,10 @@ def _default_folder(target: Target) -> Path:
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
-    """Read the deployment and the settings from a command's options. Raises click.UsageError for an invalid value."""
+    """Make the `Deployment` and the settings of the server from the options of a command.
+
+    Raises click.UsageError if a value is invalid.
+    """
     own = {name: options.pop(name) for name in target.options}
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
@@ -75,17 +79,17 @@ def _read(target: Target, config: Path | None, options: dict[str, object]) -> tu
         raise click.UsageError(_problem(error)) from error
     for name, value in target.defaults.items():
         options[name] = value if options.get(name) is None else options[name]
-    if target.has_files:  # The server is started in another folder, so relative paths would not be found.
+    if target.has_files:  # The server starts in another folder, where a relative path would not be found.
         options.update({name: _absolute(options[name]) for name in ("models", "webhook_results", "job_store")})
     try:
-        # This process's environment is ignored, because the server is started in another environment.
+        # The environment variables of this process are ignored, because the server will have other variables.
         return deployment, load_settings(options, config, {})
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
 
 
 def _problem(error: ValidationError) -> str:
-    """Describe the first problem: the option, the expected value, and the actual value."""
+    """Return a message about the first error: the option, the expected value and the actual value."""
     first = error.errors(include_url=False)[0]
     flag = str(first["loc"][0]).replace("_", "-")
     message = first["msg"].removeprefix("Value error, ")
@@ -93,9 +97,9 @@ def _problem(error: ValidationError) -> str:
 
 
 def _absolute(path: object) -> object:
-    """Return the path as an absolute path. None and a URL are returned unchanged.
+    """Return a relative path as an absolute path. Return None, a URL and an absolute path unchanged.
 
-    A path that is absolute on Linux or on Windows is also unchanged, because it may belong to another machine.
+    A path that is absolute on Linux or on Windows counts as absolute, because the server may run on the other system.
     """
     if (
         path is None
@@ -115,10 +119,10 @@ def _print(files: t.Mapping[str, str]) -> None:
 
 
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
-    """Write the files. Raises click.ClickException if a file cannot be written.
+    """Write the files into `folder`. `files` maps a file's name to its text.
 
-    If ``force`` is true, existing files are replaced. If ``force`` is false, no file is written if any file exists with
-    other content or is a symbolic link.
+    Raises click.ClickException if a file cannot be written. If `force` is false, also raises click.ClickException if a
+    file exists with other content, or if it is a symbolic link. In this case, no file is written.
     """
     contents = {folder / name: text.encode() for name, text in files.items()}
     try:

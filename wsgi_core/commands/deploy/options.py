@@ -1,4 +1,4 @@
-"""The options of a deployment that are not settings of the service. The command-line options come from this schema."""
+"""The options of ``wsgi-core deploy`` that are not settings of the server, such as ``--image``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 
 def _matching(pattern: str, fits: str) -> AfterValidator:
-    """Return a validator that refuses a text that does not match the pattern. The message is "should be {fits}"."""
+    """Return a validator that raises ValueError("should be {fits}") if a text does not match `pattern` completely."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
@@ -27,7 +27,7 @@ Label = t.Annotated[
         r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?", "at most 50 lower-case letters, digits and hyphens, beginning with a letter"
     ),
 ]
-"""A name that is valid in systemd, in Windows and in Kubernetes (RFC 1035, section 2.3.1)."""
+"""A name that systemd, Windows and Kubernetes accept for a service (RFC 1035, section 2.3.1)."""
 
 Image = t.Annotated[
     str,
@@ -51,19 +51,27 @@ Path = t.Annotated[str, _matching(r".+", "a path")]
 
 
 class Deployment(BaseModel):
-    """The options of all targets. Each target uses some of them.
+    """The options of ``wsgi-core deploy`` that are not settings of the server. Each target uses some of them.
 
-    Raises pydantic.ValidationError if an option is not valid.
+    Raises pydantic.ValidationError if a value is invalid.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Label = Field(default="wsgi-core", description="The name of the service.")
-    python: Path = Field(default=sys.executable, description="The Python with wsgi_core on the target machine.")
+    python: Path = Field(
+        default=sys.executable,
+        description="The Python executable on the target machine; wsgi_core must be installed there.",
+    )
     user: User = Field(default="wsgi-core", description="The user that runs the server.")
-    servers: int = Field(default=2, ge=1, le=64, description="The number of servers, on ports from --port upward.")
-    server_name: Server = Field(default="_", description="The accepted host name; _: every name.")
-    listen: int = Field(default=80, ge=1, le=65535, description="The port for clients.")
+    servers: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="The number of servers; the first uses --port, and the others the next ports.",
+    )
+    server_name: Server = Field(default="_", description="The host name that nginx accepts; _: every name.")
+    listen: int = Field(default=80, ge=1, le=65535, description="The port on which nginx listens.")
     image: Image = Field(default="wsgi-core:latest", description="The container image.")
     python_version: t.Annotated[str, Field(pattern=r"^3\.1[1-9]$")] = Field(
         default="3.12", description="The version of Python in the image."
@@ -71,7 +79,7 @@ class Deployment(BaseModel):
     min_replicas: int = Field(default=2, ge=1, le=1000, description="The minimum number of pods.")
     max_replicas: int = Field(default=10, ge=1, le=1000, description="The maximum number of pods.")
     cpu: CPU = Field(default="500m", description="The CPU request of a pod.")
-    memory: Memory = Field(default="512Mi", description="The memory limit of a pod.")
+    memory: Memory = Field(default="512Mi", description="The memory request and the memory limit of a pod.")
 
     @field_validator("max_replicas")
     @classmethod
@@ -82,7 +90,7 @@ class Deployment(BaseModel):
 
 
 def deployment_option(name: str) -> t.Callable[[t.Callable[..., t.Any]], t.Callable[..., t.Any]]:
-    """Return the click option for one field of `Deployment`."""
+    """Return a decorator that adds the option for the field `name` of `Deployment` to a click command."""
     field = Deployment.model_fields[name]
     metavar = "INTEGER" if field.annotation is int else "TEXT"
     default = "this Python" if name == "python" else field.default

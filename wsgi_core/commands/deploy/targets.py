@@ -1,4 +1,4 @@
-"""The deployment targets. Each has templates, options, and a function that escapes the values in its files."""
+"""The targets of ``wsgi-core deploy``, such as systemd and nginx, and the functions that make their files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .options import Deployment
 # The folders that systemd's setting ProtectHome= hides from a service.
 _HOMES = ("/home/", "/root/", "/run/user/")
 
-# The seconds that a service manager waits for a stop beyond the server's own limit.
+# Seconds that a service manager waits for a stop, in addition to the server's own time limit.
 _GRACE = 5
 
 
@@ -30,9 +30,11 @@ _GRACE = 5
 class Target:
     """A deployment target, such as systemd or nginx.
 
-    `files` maps each template to the name of its output file. In this name, `{name}` is replaced by the deployment's
-    name. `options` names the fields of `Deployment` that are options of the target's command. `escape` escapes the
-    values in the files. `defaults` maps names of server settings to values that replace the settings' defaults.
+    files: the template and the name of each file; `{name}` in a file's name stands for the option ``--name``
+    options: the fields of `Deployment` that are options of the target's command
+    escape: the function that escapes values for the file format of the target
+    defaults: server settings that have another default for this target
+    has_files: whether the server can read the settings file; if not, the settings are written into the target's files
     """
 
     name: str
@@ -41,39 +43,38 @@ class Target:
     options: tuple[str, ...]
     escape: Escape
     defaults: t.Mapping[str, str] = field(default_factory=dict)
-    # Whether the settings file exists where the service runs. If not, its values are written into the target's files.
     has_files: bool = True
 
 
 TARGETS = (
     Target(
-        "systemd", "Units for systemd: one process, or one on each port.",
+        "systemd", "Units for systemd: one server, or a server on each port.",
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several servers, so that one of them can fail.",
+        "nginx", "A configuration for nginx, in front of several servers.",
         {"nginx.conf": "{name}.conf"}, ("name", "servers", "server_name", "listen"), escaping.nginx,
     ),
     Target(
-        "gunicorn", "A configuration for gunicorn instead of waitress.",
+        "gunicorn", "A configuration for gunicorn, instead of `serve`.",
         {"gunicorn.conf": "gunicorn.conf.py"}, (), escaping.python, {"processes": "2"},
     ),
     Target(
-        "granian", "A program that starts granian, a server in Rust.",
+        "granian", "A program that starts granian, instead of `serve`.",
         {"serve": "granian_serve.py"}, (), escaping.python, {"processes": "2"},
     ),
     Target(
-        "docker", "A Dockerfile with two stages, a non-root user and a health check.",
+        "docker", "A Dockerfile with a non-root user and a health check.",
         {"Dockerfile": "Dockerfile", "dockerignore": ".dockerignore"}, ("image", "python_version"),
         escaping.dockerfile, {"host": "0.0.0.0"}, has_files=False,
     ),
     Target(
-        "kubernetes", "Kubernetes manifests with probes, autoscaling and a graceful shutdown.",
+        "kubernetes", "Kubernetes manifests with probes and autoscaling.",
         {"kubernetes.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
         escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
     ),
     Target(
-        "kserve", "An InferenceService for KServe, with the V2 protocol.",
+        "kserve", "An InferenceService for KServe (V2 protocol).",
         {"kserve.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
         escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
     ),
@@ -82,17 +83,18 @@ TARGETS = (
         {"web.config": "web.config"}, ("python",), escaping.xml,
     ),
     Target(
-        "winsw", "The XML for WinSW, which runs the server as a Windows service.",
+        "winsw", "The XML for WinSW, which runs a Windows service.",
         {"winsw.xml": "{name}.xml"}, ("name", "python"), escaping.xml,
     ),
 )  # fmt: skip
-"""The targets, in the order in which the command lists them."""
+"""One target for each command of ``wsgi-core deploy``."""
 
 
 def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
-    """Return the text of each file of ``target``, by file name.
+    """Return the text of each file of `target`, keyed by the file's name.
 
-    Raises EscapeError if the target cannot use a value. Raises SecretGiven if a secret would be written into a file.
+    Raises EscapeError if a value cannot be used for the target. Raises SecretGiven if a secret would be written into a
+    file.
     """
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
@@ -108,7 +110,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
 
 
 def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
-    """Raise EscapeError if an option or a setting has a line break, or another character that `checked` refuses.
+    """Raise EscapeError if `checked` refuses the value of an option or a setting, for example because of a line break.
 
     The message names the option or the setting.
     """
@@ -127,17 +129,18 @@ def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
 
 
 def _plain(value: object) -> Ready:
-    """Return a value unchanged, for files that have no escape syntax.
+    """Return a value unchanged, for a file format that has no escapes.
 
-    Raises EscapeError if the value has a line break, or another character that `checked` refuses.
+    Raises EscapeError if `checked` refuses the value.
     """
     return Ready(checked(value))
 
 
 def _refuse_ports(target: Target, first: int, servers: int) -> None:
-    """Raise EscapeError if the files need a fixed port and the port is 0, or if nginx's last port is above 65535.
+    """Raise EscapeError if a port cannot be used for the target.
 
-    `first` is the port of the first server. For nginx, each further server has the next port.
+    `first` is the port of the first server. If the files need a fixed port, the port must not be 0. For nginx, each
+    further server has the next port, and the last port must be at most 65535.
     """
     if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
         raise EscapeError("--port 0: the files need a fixed port; give one from 1 to 65535")
@@ -146,10 +149,11 @@ def _refuse_ports(target: Target, first: int, servers: int) -> None:
 
 
 def _refuse_models(target: Target, models: Path | None) -> None:
-    """Raise EscapeError if the path of `--models` does not suit the target.
+    """Raise EscapeError if the path of `--models` cannot be used for the target.
 
-    For docker it must be a path below the build folder, without patterns and variables. For kubernetes and kserve it
-    must be an absolute path, because it is a path in the image.
+    For docker, the path must be relative, and must stay below the folder in which the image is built. It must have no
+    character that Docker interprets, such as * or $. For kubernetes and kserve, the path must be absolute, because it
+    is a path in the image.
     """
     if models is None:
         return
@@ -162,14 +166,14 @@ def _refuse_models(target: Target, models: Path | None) -> None:
         raise EscapeError(
             f"--models {models}: give a path below the folder in which the image is built, relative to it"
         )
-    if set("*?[]!#$\\") & set(models.as_posix()):  # a pattern or a variable would copy other files into the image
+    if set("*?[]!#$\\") & set(models.as_posix()):  # Docker would copy other files into the image
         raise EscapeError(f"--models {models}: Docker would read *, ?, [, ], !, #, $ or \\ as a pattern or a variable")
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:
-    """Raise EscapeError if the target is granian and the name of the application has a form that granian cannot load.
+    """Raise EscapeError if the target is granian, and granian cannot load the application that `--app` names.
 
-    Granian loads `module:name`, and calls a factory only without arguments.
+    Granian loads `module:name`. It calls a factory only without arguments.
     """
     name = _without_call(settings)
     if target.name == "granian" and (":" not in name or "(" in name):
@@ -177,13 +181,17 @@ def _refuse_app(target: Target, settings: Settings) -> None:
 
 
 def next_steps(target: Target, deployment: Deployment, loaded: Loaded, folder: str) -> str:
-    """Return plain text that tells the user what to do next with the files in ``folder``."""
+    """Return a text that tells the user how to use the files in `folder`."""
     values = _values(target, deployment, loaded)
     return _environment(str).get_template(f"{target.name}/next.txt").render(values, folder=folder)
 
 
 def _environment(escape: Escape) -> Environment:
-    """Return a Jinja environment that applies ``escape`` to every expression, except to values of type `Ready`."""
+    """Return a Jinja environment for the templates.
+
+    Each value of an expression is passed to `checked`, and then to `escape`. A value of the type `Ready` is written
+    unchanged.
+    """
 
     def written(value: t.Any) -> str:
         return value if isinstance(value, Ready) else escape(checked(value))
@@ -195,10 +203,10 @@ def _environment(escape: Escape) -> Environment:
 
 
 def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, t.Any]:
-    """Return the variables of the templates: the deployment, the settings, and the values derived from them."""
+    """Return the variables of the templates: the options, the settings, and values that are computed from them."""
     settings = loaded.settings
     stop = math.ceil(settings.stop_pause + settings.stop_timeout)
-    # Longer than the request timeout, so that a client gets the server's timeout error, not the proxy's.
+    # Longer than the request timeout: a client should get the timeout error of the server, not that of the proxy.
     read = math.ceil(settings.request_timeout) + 5
     paths = [deployment.python, path_text(settings.models) if settings.models else "", str(loaded.file or "")]
     return {
@@ -218,9 +226,9 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
 
 
 def _writable(settings: Settings) -> list[str]:
-    """Return the folders in which the service writes files: the parent folders of `webhook_results` and `job_store`.
+    """Return the folders of the files that the server writes: `webhook_results` and `job_store`.
 
-    A setting without a value is omitted, and so is a job store that is a URL.
+    A setting that is None is skipped, and so is a job store that is a URL.
     """
     store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
     files = [file for file in (settings.webhook_results, store and Path(store)) if file]
@@ -228,20 +236,20 @@ def _writable(settings: Settings) -> list[str]:
 
 
 def _without_call(settings: Settings) -> str:
-    """Return the application's name without a final ``()``, for granian, which calls a factory itself.
-
-    Arguments are kept, and `_refuse_app` refuses them.
-    """
+    """Return the application's name for granian, such as `module:create_app`, without a final ``()``."""
     return settings.app.removesuffix("()") if settings.app else f"{SERVICES[settings.framework]}:create_app"
 
 
 def _health_host(settings: Settings) -> str:
-    """Return the Host header for health checks, or an empty text if `trusted_hosts` is not set."""
+    """Return the Host header for health checks, or an empty string if `trusted_hosts` is not set."""
     return settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else ""
 
 
 def _health_check(settings: Settings) -> str:
-    """Return a line of Python that exits with code 0 if /healthz responds with success. Slim images have no curl."""
+    """Return a Python program in one line, which fails unless GET /healthz succeeds.
+
+    Python is used, because slim images have no curl.
+    """
     url = f"http://{local_host(settings.host)}:{settings.port}/healthz"
     headers = {"Host": _health_host(settings)} if settings.trusted_hosts else {}
     return f"import urllib.request as u; u.urlopen(u.Request({url!r}, headers={headers!r}), timeout=2)"

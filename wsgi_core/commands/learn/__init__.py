@@ -1,1 +1,1 @@
-"""The course's exercises: the task of each, and the check that tests a learner's program."""
+"""``wsgi-core learn``: the exercises of the course, and the checks of a learner's programs."""

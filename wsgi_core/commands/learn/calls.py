@@ -1,6 +1,7 @@
-"""Record which functions are called while a program of the course answers a request.
+"""Record the function calls of a program of the course while it answers a request.
 
-Only calls of the program's own functions, and the program's calls of functions in `LIBRARIES`, are recorded.
+A call is recorded if the called function is in a program of the course. The call of a function in `LIBRARIES` is
+recorded only if a program of the course makes the call.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from pathlib import Path
 from types import FrameType
 
 LIBRARIES = ("werkzeug", "blinker", "itsdangerous")
-# The lookups of proxies and properties, which would appear between all lines of the program.
+# Functions that run at each use of a proxy or a cached property. They would hide the other calls.
 _LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
 
 
 class CallTrace:
-    """A profile function for `sys.setprofile`. `lines` has one line for each recorded call, indented by depth.
+    """A profile function for `sys.setprofile`. `lines` has one line for each recorded call, indented by its depth.
 
-    Only calls of the program's own functions, and the program's calls of functions in `LIBRARIES`, are recorded.
+    `folder` is the folder of the programs.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,11 +29,10 @@ class CallTrace:
         self._depths: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        """Record a call of a function of the program, or a call from the program into a library.
+        """Record the call that has just begun in `frame`. The module's docstring says which calls are recorded.
 
-        The lookups of proxies and cached properties (`_LOOKUPS`) are omitted. Lambdas and generator expressions are
-        omitted at module level, but recorded inside a function or a class. Before Python 3.12, this is also true for
-        other comprehensions. Since Python 3.12, these are not calls.
+        The lookups in `_LOOKUPS` are not recorded. Neither is code whose qualified name begins with ``<``, such as a
+        module or a lambda at module level.
         """
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:
@@ -40,7 +40,7 @@ class CallTrace:
         where = self._where(frame)
         caller = frame.f_back
         is_ours = where.endswith(".py")
-        # Calls inside a library are omitted, unless they lead back to the program.
+        # A call from library to library is omitted. A call from a library back to the program is recorded.
         if not where or not (is_ours or caller in self._depths):
             return
         depth = 1 + max((self._depths[each] for each in self._callers(caller)), default=-1)
@@ -62,9 +62,9 @@ class CallTrace:
 
 
 def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
-    """Call `ask`, which sends the request. Return a line for each call that `CallTrace` records.
+    """Call `ask`, which sends the request. Return the lines of the calls that `CallTrace` records meanwhile.
 
-    These are calls of functions of the programs in `folder`, and calls from these programs into `LIBRARIES`.
+    `folder` is the folder of the program that answers.
     """
     seen, before = CallTrace(folder), sys.getprofile()
     sys.setprofile(seen)

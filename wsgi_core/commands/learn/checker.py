@@ -1,7 +1,8 @@
-"""The check of an exercise. It runs in a separate process, because a learner's program may never end.
+"""Check a learner's program, in a separate process, because the program may never end.
 
-The process is ``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT``. It writes JSON Lines to OUT: each
-request before it is sent, and then the verdict. If the program ends the process or never ends, OUT has no verdict.
+The command of the process is ``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT``. The process writes JSON
+Lines to OUT: each request before it is sent, and then the verdict. The verdict is missing if the program ends the
+process, or if the process is killed.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from .exercises import Exercise, exercise_named
 from .program import NotYet, Program
 
 SECONDS = 10.0
-# For chapters whose programs load models.
+# The time limit for chapters whose programs load models.
 SECONDS_WITH_MODELS = 40.0
 _FIRST_WITH_MODELS = 8
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a check. If the exercise is not solved, `message` is the reason.
+    """The result of a check. If the exercise is solved, only `solved` is set.
 
-    `line` is the number of the line that failed, or None if the line is not known. `last_request` is the last request
-    as a curl command, or empty if there was none.
+    message: the reason why the exercise is not solved
+    line: the number of the program's line that failed, or None if the line is not known
+    last_request: the last request as a curl command, or an empty string if no request was sent
     """
 
     solved: bool
@@ -40,23 +42,23 @@ class Verdict:
 
 
 def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] = lambda request: None) -> Verdict:
-    """Check the program in this process. ``report`` is called with each request, as a curl command.
+    """Check the program in this process. Before each request, `report` is called with the request as a curl command.
 
     If the program has an endless loop, this function never returns. If the program calls os._exit, this process ends.
     """
     program = None
     try:
         program = Program(file.resolve(), report)
-        exercise.check(program)
+        program.run_check(exercise.check)
     except NotYet as e:
         return Verdict(False, str(e), e.line, program.last_request if program is not None else "")
     return Verdict(True)
 
 
 def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdict:
-    """Check the program in a separate process, which is killed after ``seconds``.
+    """Check the program in a separate process, which is killed after `seconds`.
 
-    The default is `SECONDS`, or `SECONDS_WITH_MODELS` for chapters whose programs load models.
+    The default is `SECONDS`, or `SECONDS_WITH_MODELS` for the chapters whose programs load models.
     """
     if seconds is None:
         seconds = SECONDS_WITH_MODELS if exercise.chapter >= _FIRST_WITH_MODELS else SECONDS
@@ -73,8 +75,8 @@ def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdi
 
 
 def _run_checker(arguments: list[str], seconds: float) -> bool:
-    """Run `main` in another process. Return whether the process ended before the timeout."""
-    # -P: modules are not imported from the current folder, where a file may have the name of a standard module.
+    """Run `main` in a separate process. Return whether the process ended before it had to be killed."""
+    # -P: do not import modules from the current folder, because a file there may have the name of a standard module.
     command = [sys.executable, "-P", "-m", __name__, *arguments]
     path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     nothing = subprocess.DEVNULL
@@ -100,11 +102,9 @@ def _without_verdict(has_ended: bool, file: Path, has_sent: bool, seconds: float
 
 
 def main(file: str, name: str, out: str) -> None:
-    """Check the program in ``file`` against the exercise ``name``, such as ``0a``.
+    """Check the program in `file` against the exercise `name`, such as ``0a``. Write the result to the file `out`.
 
-    `_run_checker` calls this function in a separate process. Append each request to the file ``out``
-    before it is sent, and then the verdict, as JSON Lines. If the program ends the process or never ends, ``out`` has
-    no verdict.
+    The module's docstring describes the format of `out`.
     """
 
     def write(value: dict[str, t.Any]) -> None:

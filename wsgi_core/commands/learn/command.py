@@ -1,4 +1,4 @@
-"""``wsgi-core learn``: list the chapters, copy a chapter's program to work on it, and check the exercises."""
+"""``wsgi-core learn``: list the chapters, copy the programs of the course, and check the exercises."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ CHAPTERS = (
     "the protocol", "Request", "Response", "routing", "contexts and proxies", "hooks", "teardown and errors",
     "blueprints, signals, sessions", "a model behind it", "what Flask adds",
 )  # fmt: skip
-# The file in the learner's folder that counts the failed checks of each exercise.
+# A file in the learner's folder, with the number of failed checks of each exercise.
 _TRIES = ".wsgi-core-learn.json"
 chapter_argument = click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="N")
 exercise_argument = click.argument(
     "name", type=click.Choice([each.name for each in EXERCISES]), metavar="EXERCISE"
 )  # fmt: skip
 folder_option = click.option(
-    "--dir", "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Your folder."
+    "--dir",
+    "folder",
+    default=".",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of your programs. [default: the current folder]",
 )
 
 
 def steps_folder() -> Path:
-    """Return the folder of the course's programs: in the checkout, or in the installed package."""
-    # Without inference.bundled: the playground checks exercises in a browser, which has no wsgi_core.inference.
+    """Return the folder of the course's programs, which is in the checkout or in the installed package."""
+    # wsgi_core.inference cannot be imported here, because the playground in a browser does not have it.
     checkout = Path(__file__).parents[3] / "docs" / "course"
     return checkout if checkout.is_dir() else Path(__file__).parents[2] / "_course"
 
@@ -46,7 +50,10 @@ def step_source(chapter: int) -> Path:
 
 
 def step_file(folder: Path, chapter: int) -> Path:
-    """Return the path of the learner's program for a chapter. Raises click.ClickException if it does not exist."""
+    """Return the path of the learner's program for a chapter.
+
+    Raises click.ClickException if the file does not exist.
+    """
     file = folder / step_source(chapter).name
     if not file.is_file():
         raise click.ClickException(f"{file} does not exist. Begin with: wsgi-core learn start {chapter}")
@@ -55,24 +62,26 @@ def step_file(folder: Path, chapter: int) -> Path:
 
 @click.group("learn", short_help="Work through the course's exercises.")
 def learn_command() -> None:
-    """Work through the course: from a function to Flask, in ten chapters."""
+    """Work through the course: ten chapters, from a WSGI function to Flask."""
 
 
 @learn_command.command("list")
 def list_command() -> None:
-    """Show the chapters."""
+    """List the chapters."""
     for number, title in enumerate(CHAPTERS):
         click.echo(f"{number}  {title:30}  {step_source(number).name}")
 
 
 @learn_command.command("start")
 @chapter_argument
-@click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Your folder.")
-@click.option("--reset", is_flag=True, help="Start again. Your program is renamed to end in .mine.")
+@click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path),
+              help="The folder of your programs. [default: the current folder]")  # fmt: skip
+@click.option("--reset", is_flag=True, help="Replace your program of chapter N. The old file gets the ending .mine.")
 def start_command(chapter: int, folder: Path, reset: bool) -> None:
-    """Copy the programs up to chapter N into a folder, so that you can change them, and show the exercises.
+    """Copy the programs of chapters 0 to N, and show the exercises.
 
-    Existing files are kept. --reset replaces only the program of chapter N.
+    Work on your copy of the program of chapter N. Existing files are kept. --reset replaces only the program of chapter
+    N.
     """
     file = folder / step_source(chapter).name
     try:
@@ -95,10 +104,13 @@ def _free_name(file: Path) -> Path:
 
 
 def _copy(chapter: int, folder: Path) -> bool:
-    """Copy a chapter's program, unless the file exists. Return whether it was copied."""
+    """Copy the program of a chapter into `folder`, unless the file exists there.
+
+    Return whether the program was copied.
+    """
     source = step_source(chapter)
     try:
-        # Exclusive creation does not follow a dangling symlink.
+        # "x" creates a new file, and does not follow a dangling symbolic link.
         with open(folder / source.name, "xb") as file:
             file.write(source.read_bytes())
     except FileExistsError:
@@ -114,7 +126,7 @@ def _dir(folder: Path) -> str:
 @chapter_argument
 @folder_option
 def run_command(chapter: int, folder: Path) -> None:
-    """Run your program of chapter N on http://127.0.0.1:8000, until Ctrl-C."""
+    """Run your program of chapter N until Ctrl-C. The address is http://127.0.0.1:8000."""
     try:
         sys.exit(subprocess.run([sys.executable, str(step_file(folder, chapter))], check=False).returncode)
     except KeyboardInterrupt:
@@ -132,7 +144,7 @@ def hint_command(name: str) -> None:
 @learn_command.command("solution")
 @exercise_argument
 def solution_command(name: str) -> None:
-    """Show a solution of an exercise, such as 0a, as a diff of the chapter's program."""
+    """Show a solution of an exercise, such as 0a, as a diff."""
     source = step_source(exercise_named(name).chapter)
     text = source.read_text(encoding="utf-8")
     lines = difflib.unified_diff(
@@ -144,12 +156,12 @@ def solution_command(name: str) -> None:
 @learn_command.command("check")
 @click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="[N]", required=False)
 @folder_option
-@click.option("--all", "everything", is_flag=True, help="Check all chapters, in each subfolder with programs.")
+@click.option("--all", "everything", is_flag=True, help="Check all chapters, in each subfolder that has programs.")
 def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
-    """Check your program for chapter N, in the current folder or the folder of --dir.
+    """Check your solutions of the exercises of chapter N.
 
-    Each check runs in a separate process, for at most 10 seconds, or 40 seconds from chapter 8 on. Exit code 0: all
-    exercises are solved; 1: not yet.
+    The check of an exercise ends after at most 10 seconds, or from chapter 8 on after at most 40 seconds. Exit code 0:
+    all exercises are solved; 1: an exercise is not solved.
     """
     if everything:
         sys.exit(0 if _check_learners(folder) else 1)
@@ -177,9 +189,10 @@ def _check_and_print(file: Path, exercise: Exercise) -> bool:
 
 
 def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
-    """Return the lines to print after a check: if it has failed, the reason, the request, and help.
+    """Return the lines to print after a check. If the exercise is solved, return [].
 
-    `tries` is the number of failed checks in a row. There is more help from 2 on, and still more from 3 on.
+    `tries` is the number of failed checks in a row. From 2 on, the lines name similar code. From 3 on, they also name
+    the command that shows a solution.
     """
     if verdict.solved:
         return []
@@ -193,16 +206,17 @@ def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
 
 
 def after_success(chapter: int) -> str:
-    """Return the text to print after a chapter is completed."""
+    """Return the text to print when all exercises of a chapter are solved."""
     if chapter + 1 == len(CHAPTERS):
         return "This was the last chapter. Step through your own app: wsgi-core trace GET / --app FILE --html page.html"
     return f"Chapter {chapter} is done. Next, {CHAPTERS[chapter + 1]}: wsgi-core learn start {chapter + 1}"
 
 
 def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
-    """Record the result of a check. Return how many checks of the exercise have failed since it was last solved.
+    """Store the result of a check in `folder`. Return how many checks of the exercise have failed in a row.
 
-    This check is included, so the number is 0 if ``is_solved`` is true.
+    If `is_solved` is true, the number is 0. If the file with the numbers cannot be written, later calls do not count
+    this check.
     """
     file = folder / _TRIES
     try:
@@ -212,17 +226,18 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
     before = tries.get(exercise.name, 0)
     tries[exercise.name] = 0 if is_solved else (before if isinstance(before, int) else 0) + 1
     try:
-        # APPSEC: this does not follow a symbolic link, which another user may have created.
+        # APPSEC: replace_file does not follow a symbolic link, which another user may have created.
         replace_file(file, json.dumps(tries).encode())
     except OSError:
-        pass  # the folder is not writable, so every failed check counts as the first
+        pass  # the folder is not writable, so the next check does not count this check
     return int(tries[exercise.name])
 
 
 def _check_learners(folder: Path) -> bool:
-    """Check each subfolder that has programs, and print one line for each. Return whether all exercises are solved.
+    """Check the programs in each subfolder of `folder`, and print one line for each subfolder that has programs.
 
-    If no subfolder has programs, check the folder itself.
+    If no subfolder has programs, check the programs in `folder`. Return whether all exercises are solved. Raises
+    click.ClickException if there are no programs.
     """
     learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
     if not any(map(_chapters_in, learners)):

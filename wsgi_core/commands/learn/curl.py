@@ -9,7 +9,7 @@ SERVER = "http://127.0.0.1:8000"
 
 
 def curl_line(method: str, path: str, headers: Iterable[tuple[str, str]] = (), body: str = "") -> str:
-    """Return the curl command that sends a request to a running program of the course. `path` may be a whole URL."""
+    """Return the curl command for a request. `path` may be a whole URL. Otherwise, the URL is `SERVER` and `path`."""
     words = ["curl", "-i"]
     if method == "HEAD":
         words.append("--head")

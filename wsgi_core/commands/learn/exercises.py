@@ -1,4 +1,4 @@
-"""The exercises, two for each chapter. Each has a task, a hint and a check."""
+"""The exercises of the course. Each chapter has two exercises, and each exercise has a task, a hint and a check."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter. ``hint`` helps to solve it.
+    """One exercise of a chapter.
 
-    ``similar_code`` names code with the same purpose in this project, Flask or Werkzeug.
+    `similar_code` names code with the same purpose in this project, Flask or Werkzeug. `check` raises NotYet if a
+    program has not solved the exercise.
     """
 
     chapter: int
@@ -29,7 +30,7 @@ class Exercise:
 
     @property
     def name(self) -> str:
-        """The chapter and the letter, as in ``wsgi-core learn hint 0a``."""
+        """The chapter and the letter, such as ``0a``."""
         return f"{self.chapter}{self.letter}"
 
 
@@ -50,7 +51,7 @@ def exercise_named(name: str) -> Exercise:
 
 
 def exercise(chapter: int, letter: str, task: str, hint: str, similar_code: str) -> Callable[[Check], Check]:
-    """Register the decorated function as the check of an exercise."""
+    """Return a decorator that registers a function as the check of a new exercise."""
 
     def decorator(check: Check) -> Check:
         EXERCISES.append(Exercise(chapter, letter, task, hint, similar_code, check))

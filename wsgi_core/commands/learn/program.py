@@ -1,4 +1,4 @@
-"""A learner's program, loaded from its file and tested with requests."""
+"""Load a learner's program from its file, and test it with requests."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SIGNATURE = "The server calls application(environ, start_response)."
 
 
 class NotYet(Exception):
-    """Raised if a check fails. The message gives the reason.
+    """Raised if a program has not solved an exercise. The message is the reason.
 
-    ``line`` is the number of the line that failed, or None if the line is not known.
+    `line` is the number of the program's line that failed, or None if the line is not known.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
@@ -31,10 +31,10 @@ class NotYet(Exception):
 
 
 class Program:
-    """The module in ``file``, and a test client for its ``application``.
+    """A learner's program: the module in `file`, with a test client for its WSGI callable `application`.
 
-    ``last_request`` is the last request as a curl command. ``report`` is called with this command before the request is
-    sent. Raises NotYet if the file cannot be imported or has no callable ``application``.
+    Before each request, `report` is called with the request as a curl command. `last_request` is the last of these
+    commands. Raises NotYet if the file cannot be imported, or has no callable `application`.
     """
 
     def __init__(self, file: Path, report: Callable[[str], object] = lambda request: None) -> None:
@@ -64,9 +64,9 @@ class Program:
             raise NotYet(f"The program does not define {name!r}.") from None
 
     def send(self, method: str, path: str, **options: t.Any) -> TestResponse:
-        """Send one request and return the response. ``options`` are passed to Werkzeug's test client.
+        """Send one request and return the response. `options` are arguments of Werkzeug's test client.
 
-        Raises NotYet if the application raises an exception, or if a violation of PEP 3333 is found.
+        Raises NotYet if the application raises an exception, or if it violates PEP 3333.
         """
         self.record_request(method, path, **options)
         with contextlib.redirect_stderr(io.StringIO()):
@@ -79,8 +79,20 @@ class Program:
             raise NotYet(f"{method} {path}: {self.server.broken[0]}")
         return response
 
+    def run_check(self, check: Callable[[Program], object]) -> None:
+        """Call a check with this program. Raises NotYet if the check raises any exception, such as AttributeError."""
+        try:
+            check(self)
+        except NotYet:
+            raise
+        except (Exception, SystemExit) as e:
+            raise NotYet(f"The check raised {self._describe(e)}", self._line_of(e)) from e
+
     def record_request(self, method: str, path: str, **options: t.Any) -> None:
-        """Store the next request as a curl command in `last_request`, and call `report` with the command."""
+        """Set `last_request` to the curl command of a request, and call `report` with this command.
+
+        The request is not sent.
+        """
         builder = EnvironBuilder(path, method=method, **options)
         environ = builder.get_environ()
         body = environ["wsgi.input"].read().decode("utf-8", "backslashreplace")
@@ -91,7 +103,7 @@ class Program:
         self._report(self.last_request)
 
     def _describe(self, error: BaseException) -> str:
-        """Describe the error, and where in the program it occurred."""
+        """Return a description of the error, with the file and the line of the program where the error occurred."""
         text = str(error)
         if isinstance(error, SystemExit):
             text += " (the program ends the process: remove sys.exit)"
@@ -115,7 +127,7 @@ class Program:
         return Path(frames[-1].filename).name if (frames := self._frames(error)) else self.file.name
 
     def _line_of(self, error: BaseException) -> int | None:
-        """Return the number of the last line of the learner's files in the error's traceback, or None."""
+        """Return the number of the program's line at which the error occurred, or None if the line is not known."""
         if isinstance(error, SyntaxError):
             return error.lineno
         return frames[-1].lineno if (frames := self._frames(error)) else None
@@ -123,10 +135,10 @@ class Program:
 
 @contextlib.contextmanager
 def importing_from(folder: Path) -> Iterator[None]:
-    """Put `folder` first on `sys.path` within the context.
+    """Put `folder` first on `sys.path` inside the ``with`` block.
 
-    At the start and at the end, the programs of the chapters, which are modules named `step_*`, are removed from
-    `sys.modules`. So a program imports the earlier chapters from its own folder.
+    The programs of the chapters are modules named `step_*`. The modules of other folders have the same names. So these
+    modules are removed from `sys.modules` before the block and after it.
     """
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]
@@ -140,7 +152,7 @@ def importing_from(folder: Path) -> Iterator[None]:
 
 
 def expect(what: str, found: object, wanted: object) -> None:
-    """Raise NotYet unless ``found`` equals ``wanted``. ``what`` says in the message what was compared."""
+    """Raise NotYet unless `found` equals `wanted`. In the message, `what` says what was compared."""
     if found != wanted:
         raise NotYet(f"{what}: expected {wanted!r}, got {found!r}.")
 
@@ -150,8 +162,8 @@ def expect_answer(
 ) -> t.Any:
     """Send one request and return the response.
 
-    Raises NotYet unless the status is ``status`` and the JSON body equals ``wanted``. If ``wanted`` is ``...``, any
-    body is accepted.
+    Raises NotYet unless the response has the status `status`, and its JSON body equals `wanted`. If `wanted` is
+    ``...``, the body is not checked.
     """
     response = program.send(method, path, **options)
     expect(f"{method} {path}: status", response.status_code, status)

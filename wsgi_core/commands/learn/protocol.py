@@ -1,4 +1,4 @@
-"""WSGI middleware for the checks of the exercises. It reports violations of PEP 3333, even if servers accept them."""
+"""A WSGI middleware that finds violations of PEP 3333 in a learner's program, even if servers accept them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from wsgiref.validate import WSGIWarning, validator
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# wsgiref requires a content type for every body, but servers do not. This value marks a missing content type.
+# wsgiref's validator requires a content type, but servers do not. This value stands for a missing content type.
 _NO_TYPE = "application/x-none"
 
 
 class Input:
-    """A `wsgi.input` that records each read beyond the declared body. On some servers, such a read waits forever."""
+    """A `wsgi.input` that adds a text to `broken` for each read that could go beyond the `length` of the body.
+
+    On some servers, such a read waits forever.
+    """
 
     def __init__(self, stream: t.Any, length: int, broken: list[str]) -> None:
         self._stream = stream
@@ -23,9 +26,9 @@ class Input:
         self._broken = broken
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes.
+        """Return up to `size` bytes. Without a size, return the rest of the body.
 
-        A read without a size, or beyond the body, is recorded as a violation, and returns the rest of the body.
+        A read without a size, or beyond the end of the body, is recorded in `broken`.
         """
         if size is None or size < 0:
             self._broken.append(
@@ -42,11 +45,14 @@ class Input:
         return t.cast(bytes, self._stream.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        """Return the result of `read`, which may be several lines. The programs of the course do not read lines."""
+        """Return the result of `read`, even if it is more than one line.
+
+        The programs of the course do not read lines.
+        """
         return self.read(size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
-        """Return the result of `read` as one line."""
+        """Return a list with the result of `read` as its only item."""
         return [self.read(hint)]
 
     def __iter__(self) -> t.Iterator[bytes]:
@@ -54,7 +60,7 @@ class Input:
 
 
 class StrictServer:
-    """A WSGI application that checks `application` against PEP 3333.
+    """A WSGI application that passes each request to `application`, and checks `application` against PEP 3333.
 
     `broken` lists the violations that wsgiref's validator does not detect.
     """
@@ -65,7 +71,10 @@ class StrictServer:
         self._validated = validator(self._with_checks)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Call the application. Raises AssertionError or WSGIWarning if wsgiref's validator finds a violation."""
+        """Call the application.
+
+        Raises AssertionError or WSGIWarning if wsgiref's validator finds a violation during the call.
+        """
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
             return start_response(status, [each for each in headers if each[1] != _NO_TYPE], exc_info)
@@ -90,7 +99,7 @@ class StrictServer:
 
 
 def _with_type(status: t.Any, headers: t.Any) -> t.Any:
-    """Return the headers, with a content type added if it is missing and the status allows a body.
+    """Return the headers. If they have no content type and the status is not 204 or 304, add `_NO_TYPE`.
 
     Headers that are not a list are returned unchanged, so that the validator rejects them.
     """

@@ -1,4 +1,4 @@
-"""A solution for each exercise: the texts to replace in the chapter's program."""
+"""A solution for each exercise: pairs of a text in the chapter's program and the text that replaces it."""
 
 from __future__ import annotations
 
@@ -141,9 +141,9 @@ SOLUTIONS: dict[str, list[tuple[str, str]]] = {
 
 
 def solved(name: str, text: str) -> str:
-    """Return the chapter's program `text` with the exercise solved.
+    """Return the text of the chapter's program with the solution of the exercise `name`.
 
-    Raises ValueError unless each text to replace occurs exactly once.
+    Raises ValueError unless each text to replace occurs exactly once in `text`.
     """
     for old, new in SOLUTIONS[name]:
         if text.count(old) != 1:

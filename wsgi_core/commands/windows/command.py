@@ -1,4 +1,4 @@
-"""``wsgi-core service``: the server as a Windows service."""
+"""``wsgi-core service``: install, start, stop and remove the server as a Windows service."""
 
 from __future__ import annotations
 
@@ -23,22 +23,26 @@ NAME = click.option("--name", default="wsgi-core", show_default=True, help="The 
 
 @click.group("service", short_help="Install, start and stop a Windows service.")
 def service_command() -> None:
-    """Run the server as a Windows service, which starts with Windows and is restarted if it fails.
+    """Install and control the server as a Windows service.
 
-    All commands need an administrator's command prompt. Exit code 1: the command failed, or status finds that the
-    service is not running; 2: an option is invalid.
+    The service starts with Windows, and is restarted if it fails. All commands need an administrator's command prompt.
+    Exit code 1: the command failed, or `status` finds that the service is not running; 2: an option is invalid.
     """
 
 
 @service_command.command("install")
 @NAME
 @click.option("--account", type=click.Choice(list(manager.ACCOUNTS)), default="LocalService", show_default=True,
-              help="The account of the service; it must be able to read Python and the models.")  # fmt: skip
+              help="The account that runs the service. It must be able to read Python and the models.")  # fmt: skip
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="A log file. Warnings and errors are also in the event log.")  # fmt: skip
 @settings_options
 def install_command(name: str, account: str, log: Path | None, config: Path | None, **options: object) -> None:
-    """Install the service. Every option of `wsgi-core serve` is also an option here."""
+    """Install the service.
+
+    Every option of `wsgi-core serve` is also an option here. WSGI_CORE_* variables in the environment of this command
+    are ignored.
+    """
     windows = _windows()
     for path in ("models", "webhook_results", "job_store"):  # The service starts in another folder.
         if options[path] is not None:
@@ -63,7 +67,10 @@ def start_command(name: str) -> None:
 @service_command.command("stop")
 @NAME
 def stop_command(name: str) -> None:
-    """Stop the service, which answers the accepted requests first, and wait until it has stopped."""
+    """Stop the service, and wait until it has stopped.
+
+    The service answers the accepted requests first.
+    """
     _do(_windows().stop, name)
     click.echo(f"{name} has stopped.")
 
@@ -96,7 +103,7 @@ def _named(name: str) -> str:
 
 
 def _windows() -> types.ModuleType:
-    """Return the module `manager`, which controls the service.
+    """Return the module `manager`.
 
     Raises click.ClickException if the system is not Windows, or if pywin32 is not installed.
     """

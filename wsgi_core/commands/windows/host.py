@@ -1,7 +1,7 @@
-"""The main program of the service: the process that the service manager of Windows starts.
+"""The main program of the process that the service manager of Windows starts.
 
-Here and in `manager.py`, pywin32 is imported inside functions, because it exists only on Windows. The worker is also
-imported inside a function: its import takes seconds, but the process must connect to the service manager quickly.
+pywin32 is imported inside functions, because it exists only on Windows. The worker is also imported inside a function:
+its import takes seconds, but the process must connect to the service manager quickly.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ if t.TYPE_CHECKING:
 
 # ERROR_SERVICE_SPECIFIC_ERROR of Windows: the reason is in a second code, which the service defines.
 _SPECIFIC = 1066
-# How long the service manager should wait while the service loads its models, in milliseconds.
+# Milliseconds that the service manager should wait while the service loads its models.
 _START_HINT = 120_000
 
 
 def main(arguments: t.Sequence[str]) -> None:
     """Connect to the service manager, and run the service until it has stopped.
 
-    ``arguments`` are passed to `Worker`. This function works only in a process that the service manager has started.
+    `arguments` are the arguments of `Worker`. This function works only in a process that the service manager has
+    started.
     """
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # A service has no standard streams. A library that prints must not fail because of that.
@@ -57,7 +58,7 @@ class _EventLog:
 
 
 def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
-    """Return the class that pywin32 instantiates when the service is started."""
+    """Return the class that pywin32 instantiates when the service starts."""
     import win32service
     import win32serviceutil
 

@@ -1,7 +1,7 @@
-"""Functions that install, start, stop and remove the service through the service manager of Windows, with pywin32.
+"""Install, start, stop and remove the service through the service manager of Windows, with pywin32.
 
-If Windows refuses an action, the function raises ServiceError. The message is one line, which says what is wrong and,
-for common errors, what to do.
+If Windows refuses an action, the function raises ServiceError. The message is one line, which says what is wrong. For
+common errors, it also says what to do.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ ACCOUNTS = {
     "NetworkService": r"NT AUTHORITY\NetworkService",
     "LocalSystem": None,
 }
-"""The built-in accounts of Windows that need no password, the least privileged first."""
+"""The built-in accounts of Windows that need no password, the least privileged first. None means LocalSystem."""
 
 DESCRIPTION = "wsgi_core: inference over HTTP"
 
-# Milliseconds before a restart after the first, the second and every later failure.
+# Milliseconds before the restart, after the first, the second and each later failure.
 _RESTARTS = (1_000, 10_000, 60_000)
 _RESET_SECONDS = 3600
 
-# NOTE: sys.executable cannot be used: in a virtual environment it is a launcher, which starts the real Python as a
+# A program for the base Python, which adds the site-packages folder and then runs host.main.
+# NOTE: sys.executable cannot be used: in a virtual environment it is a launcher, which starts the base Python as a
 # separate process. The service manager communicates only with the process that it started itself.
 _BOOT = (
     "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.commands.windows.host import main;main(sys.argv[2:])"
@@ -57,13 +58,19 @@ _CODES = {
 
 
 class ServiceError(Exception):
-    """Raised if Windows refuses an action, or if the service does not start or stop. The message is for the user."""
+    """Raised if Windows refuses an action, or if the service does not start or stop.
+
+    The message is shown to the user.
+    """
 
 
 class Status(t.NamedTuple):
-    """What the service manager reports. `state` is stopped, starting, stopping, running, or another state's number.
+    """What the service manager reports about the service.
 
-    `process` is the process id, `code` the exit code of the service, and `command` its command line.
+    state: stopped, starting, stopping or running; for any other state, its number
+    process: the process id, or 0 if there is no process
+    code: the exit code of the service (see `Worker.work`)
+    command: the command line of the service
     """
 
     state: str
@@ -73,7 +80,12 @@ class Status(t.NamedTuple):
 
 
 def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
-    """Return the command line of the service, which runs the base Python with this environment's site-packages."""
+    """Return the command line that starts the service.
+
+    It runs the base Python with the site-packages of this environment. The base Python is the Python from which a
+    virtual environment was made. `log` is the path of the log file, or an empty string. `variables` are settings as
+    environment variables.
+    """
     words = [f"{key}={value}" for key, value in variables.items()]
     executable: str = getattr(sys, "_base_executable", sys.executable)
     site = sysconfig.get_path("purelib")
@@ -86,8 +98,9 @@ def explained(code: int) -> str:
 
 
 def install(name: str, command: str, account: str, stop_milliseconds: int) -> None:
-    """Create a service that starts with Windows and is restarted after a failure.
+    """Create a service that starts with Windows, and is restarted after a failure.
 
+    `account` is a key of `ACCOUNTS`. When Windows shuts down, it waits for the service for up to `stop_milliseconds`.
     Raises ServiceError if the service exists, or if Windows refuses to create it.
     """
     import servicemanager
@@ -116,8 +129,8 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
 def start(name: str) -> None:
     """Start the service, and wait until it is running.
 
-    Raises ServiceError if Windows refuses the start, if the service makes no more progress, or if it ends. If it ends,
-    the message explains the exit code of the service.
+    Raises ServiceError if Windows refuses the start, if the service makes no progress (see `_wait`), or if it ends. If
+    it ends, the message explains its exit code.
     """
     import win32service as scm
 
@@ -133,7 +146,7 @@ def start(name: str) -> None:
 def stop(name: str) -> None:
     """Stop the service, and wait until it has stopped. The service answers the accepted requests first.
 
-    Raises ServiceError if Windows refuses the stop, or if the service makes no more progress.
+    Raises ServiceError if Windows refuses the stop, or if the service makes no progress (see `_wait`).
     """
     import win32service as scm
 
@@ -159,9 +172,9 @@ def status(name: str) -> Status:
 
 
 def remove(name: str) -> None:
-    """Remove the service. If the service is running, stop it first.
+    """Remove the service. If it is running, stop it first.
 
-    Raises ServiceError if the service does not exist, does not stop, or if Windows denies access.
+    Raises ServiceError if the service does not exist, if it does not stop, or if Windows denies access.
     """
     import win32evtlogutil
     import win32service as scm
@@ -172,12 +185,15 @@ def remove(name: str) -> None:
         scm.DeleteService(service)
     try:
         win32evtlogutil.RemoveSourceFromRegistry(name)
-    except Exception:  # pywin32's own error class: the source does not exist
+    except Exception:  # pywin32's own error class: the registry has no such source
         return
 
 
 def _restart_after_an_error_too(service: t.Any) -> None:
-    """Configure Windows to restart the service also if it exits with an error code, not only if it crashes."""
+    """Make Windows restart the service also after an exit with an error code.
+
+    By default, Windows restarts it only after a crash.
+    """
     import pywintypes
     import win32service as scm
 
@@ -189,7 +205,11 @@ def _restart_after_an_error_too(service: t.Any) -> None:
 
 
 def _wait(service: t.Any, wanted: int) -> dict[str, int]:
-    """Wait until the service has the state ``wanted``, has stopped, or makes no more progress. Return its status."""
+    """Wait until the service has the state `wanted`, has stopped, or makes no progress. Return its status.
+
+    The service makes no progress if its state and its checkpoint stay the same for 30 seconds, or for the time of its
+    wait hint if that is longer.
+    """
     import win32service as scm
 
     progress, since = None, time.monotonic()
@@ -207,7 +227,10 @@ def _wait(service: t.Any, wanted: int) -> dict[str, int]:
 
 @contextmanager
 def _manager(name: str) -> Iterator[t.Any]:
-    """Yield a handle of the service manager. Inside the block, Windows errors are raised as ServiceError."""
+    """Yield a handle of the service manager. `name` is the name of the service in error messages.
+
+    Inside the block, an error of Windows is raised as ServiceError.
+    """
     import pywintypes
     import win32service as scm
 
@@ -223,7 +246,10 @@ def _manager(name: str) -> Iterator[t.Any]:
 
 @contextmanager
 def _service(name: str) -> Iterator[t.Any]:
-    """Yield a handle of the service. Inside the block, Windows errors are raised as ServiceError."""
+    """Yield a handle of the service.
+
+    Inside the block, an error of Windows is raised as ServiceError.
+    """
     import win32service as scm
 
     with _manager(name) as manager:

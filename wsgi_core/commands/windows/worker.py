@@ -20,7 +20,7 @@ logger = logging.getLogger("wsgi_core.commands.windows")
 
 
 class Events(t.Protocol):
-    """A receiver of messages for the administrator, such as the Windows event log."""
+    """A receiver of messages for the administrator, such as the event log of Windows."""
 
     def info(self, text: str) -> None: ...
     def warning(self, text: str) -> None: ...
@@ -28,9 +28,10 @@ class Events(t.Protocol):
 
 
 class Worker:
-    """One run of the service, with the arguments that `manager.command_line` writes.
+    """One run of the service.
 
-    The arguments are the service's name, the log file (an empty text for none), and `NAME=value` for each setting.
+    `arguments` are the service's name, the path of the log file or an empty string, and then `NAME=value` for each
+    setting. `manager.command_line` writes these arguments.
     """
 
     def __init__(self, arguments: t.Sequence[str], events: Events) -> None:
@@ -42,14 +43,17 @@ class Worker:
         self.stopping = False
         """Whether `stop` has been called."""
         self.stop_milliseconds = 0
-        """How long a stop can take, in milliseconds. The value is 0 until the settings are read."""
+        """Milliseconds that a stop can take, or 0 if the settings have not been read yet."""
 
     def work(self, running: t.Callable[[], None]) -> int:
         """Serve until `stop` is called, and return the exit code.
 
-        ``running`` is called when the models are loaded and clients can connect. Exit code 0: every request was
-        answered. 1: a request was not answered, a thread did not end, or an unexpected error occurred. 2: a setting is
-        invalid, or the port is taken. 3: a model or the application cannot be loaded.
+        `running` is called when the models are loaded and clients can connect. Exit codes:
+
+        - 0: every request was answered
+        - 1: a request was not answered, a thread did not end, or an unexpected error prevented the start
+        - 2: a setting is invalid, or the port is taken
+        - 3: a model or the application cannot be loaded
         """
         try:
             server = self._prepare()
@@ -67,7 +71,10 @@ class Worker:
         return 0 if complete else 1
 
     def stop(self) -> None:
-        """Begin to stop. If the server does not exist yet, it stops as soon as it exists. Thread-safe."""
+        """Begin to stop the server. Any thread may call this method.
+
+        If the server does not exist yet, it will stop as soon as it exists.
+        """
         with self._lock:
             self.stopping = True
             if self._server is not None:
@@ -90,25 +97,24 @@ class Worker:
 
 
 def stop_milliseconds(settings: Settings) -> int:
-    """Return how long a stop can take, in milliseconds. The service manager must wait for this time."""
+    """Return the milliseconds that the service manager must wait for a stop of the server."""
     return int((settings.stop_pause + settings.stop_timeout + 5) * 1000)
 
 
 def log_to(log: str, settings: Settings, events: Events) -> None:
-    """Log warnings and errors to ``events``. If ``log`` is not empty, also write the log to this file."""
+    """Send warnings and errors to `events`. If `log` is not empty, also write the log to the file with this name."""
     handlers = [EventHandler(events), *([rotating_file(log)] if log else [])]
     log_to_handlers(handlers, log_level(settings.access_log), settings.log_format)
 
 
 class EventHandler(logging.Handler):
-    """A log handler that passes warnings and errors to `Events`."""
+    """A log handler that sends warnings and errors to an `Events` object."""
 
     def __init__(self, events: Events) -> None:
         super().__init__(logging.WARNING)
         self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass one record to the events, as an error or as a warning."""
         try:
             log = self._events.error if record.levelno >= logging.ERROR else self._events.warning
             log(self.format(record))

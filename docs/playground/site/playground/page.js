@@ -1,4 +1,4 @@
-// The playground's page: an editor, a request, and Python in a worker that runs both.
+// The page of the playground: an editor for the program, a request, and a web worker with Python that runs the program.
 const LIMIT = 10_000; // ms for one run
 const SITE = new URL("./", document.baseURI).href;
 const find = (id) => document.getElementById(id);
@@ -253,7 +253,7 @@ function exampleNamed(name) {
 }
 
 function choose(example) {
-  chosen = null; // setting the text is no edit
+  chosen = null; // here, the page changes the text, not the user
   editor.text = example.program;
   find("request").value = example.request;
   find("signals").checked = example.signals ?? false;

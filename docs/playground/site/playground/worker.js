@@ -1,11 +1,11 @@
-// Python in a worker: a loop that never ends holds up this thread, and the page can end it.
+// Python in a web worker. If a program never ends, it blocks only this thread, and the page can end the worker.
 const base = new URL("./", import.meta.url);
 const FOLDER = "/home/pyodide";
 let received = 0;
 
 const tell = (message) => postMessage(message);
 
-// Count the bytes as they come, whoever asks for them.
+// Count the received bytes of every download, to show the progress.
 const plainFetch = self.fetch;
 self.fetch = async (...asked) => {
   const response = await plainFetch(...asked);
