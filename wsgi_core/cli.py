@@ -310,8 +310,8 @@ _debug_option = click.Option(["--debug/--no-debug"], help="Set debug mode.", exp
 _env_file_option = click.Option(
     ["-e", "--env-file"], type=click.Path(exists=True, dir_okay=False), is_eager=True, expose_value=False,
     callback=_load_env_file,
-    help="Read environment variables from this file; those of '.env' and '.flaskenv' give way to it, those set"
-    " in the environment don't. Needs python-dotenv.",
+    help="Read environment variables from this file. They take precedence over those in '.env' and '.flaskenv', but not"
+    " over those set in the environment. Needs python-dotenv.",
 )  # fmt: skip
 
 

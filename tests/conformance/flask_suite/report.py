@@ -115,29 +115,27 @@ _INTRODUCTION = """\
 
 <!-- Written by python -m tests.conformance.flask_suite; do not edit. -->
 
-Flask {version} ships its tests in its source distribution. Here they run unchanged, with `import flask`
-answered by `wsgi_core`: a table in the runner's plugin says which module of the core stands for which of
-Flask's, and that `App` stands for `Flask`. The tests that count are those that pass with the real Flask on
-the same versions of all other packages ({count} tests, kept by name in
-`tests/conformance/flask_suite/expected.json`), so a test that is not found counts as failed.
-**{passed} of {count} pass.**
+Flask {version} has its tests in its source distribution. Here they run unchanged, but `import flask` imports
+`wsgi_core`. A table in the runner's plugin says which module of the core replaces which module of Flask, and
+that `App` replaces `Flask`. A test counts if it passes with Flask itself on the same versions of all other
+packages. `tests/conformance/flask_suite/expected.json` lists the names of these {count} tests. A listed test
+that is not found counts as failed. **{passed} of {count} pass.**
 """
 
 _HOLLOW = """\
 ## Tests that assert nothing
 
-A proof must not be cheap: these {count} of the tests that pass do so against a module of mocks as well,
-because what they assert lies in a function that a mock never calls. Take them off, and {solid} passes
-remain that mean something.
+Of the tests that pass, these {count} also pass against a module of mocks, because their assertions are in a
+function that a mock never calls. So they prove nothing. Without them, {solid} tests pass.
 """
 
 _EXTENSIONS = """\
 ## Extensions that run unchanged
 
-With `import flask` answered in the same way, these extensions run on the core as they are on PyPI. There is a
-small application with each of them in `tests/conformance/extensions/apps/`;
-`tests/conformance/test_extensions.py` runs all on the core and on Flask, sends both the same requests, and
-compares status, headers, cookies and body.
+`import flask` imports `wsgi_core` here too, and these extensions run on the core as they are on PyPI.
+`tests/conformance/extensions/apps/` has a small application with each extension. `tests/conformance/test_extensions.py`
+runs each application on the core and on Flask, sends both the same requests, and compares status, headers, cookies
+and body.
 
 | extension | what the application does with it |
 |---|---|
