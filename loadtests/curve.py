@@ -82,9 +82,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The results: a point for each model, a line for each framework, and the costs of other parts of a request.
+    """A chart of the share of a request that the framework costs, by the time that the model takes.
 
-    All values except shares are in µs of CPU time.
+    ``points`` are the measured models. ``lines`` are the calculated shares, one line for each framework. ``pieces`` are
+    the costs of other parts of a request. All values except shares are in µs of CPU time.
     """
 
     points: list[Point]
@@ -186,9 +187,9 @@ def _point(result: ExperimentResult, model: str, alone: str) -> Point:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """Return the points of the models null and churn, each from the ladder with this model.
+    """Return a point for each of the models ``null`` and ``churn``, from the ladder that calls this model.
 
-    The time of a model is the bare callable's cost with this model minus its cost with the model null.
+    A ladder is an experiment with applications from the bare callable up to Flask.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}
     ladders = [by_key[key] for key in ("null", "churn") if key in by_key]

@@ -110,7 +110,10 @@ class _File:
                 self.parts[-1].append(line)
 
     def _begins_request(self, line: Line) -> bool:
-        """Return whether a request begins with this line. If the line defines a variable, store the variable."""
+        """Return whether a request begins with this line. If the line defines a variable, store the variable.
+
+        Raises ``HttpFileError`` if the line is a tag or a script that is not supported.
+        """
         if tag := _TAG.match(line.text):
             self.refuse(line, f"@{tag[1]} is not supported")
         if line.is_comment or not line.text.strip(_BLANKS):

@@ -554,9 +554,10 @@ def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without the services that cannot run here, and the reasons, each with the title of the load.
+    """Return the study without the services that cannot run on this machine, and a list of messages.
 
-    A load without services is left out.
+    A message has the title of a load, and the reason why one of its services cannot run. If none of a load's services
+    can run, the load is left out.
     """
     loads, said = list[Load](), list[str]()
     for load in study.loads:

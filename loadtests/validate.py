@@ -139,10 +139,10 @@ def delay_name(delay: int) -> str:
 
 
 def runs_experiment() -> Experiment:
-    """Return an experiment in which the bare callable handles each request one or more times.
+    """Return an experiment in which the bare callable handles each request once or several times.
 
-    The first contender, the reference, is the bare callable itself. There is a contender for each number of further
-    runs in ``RUNS``.
+    The reference is the bare callable without a wrapper. For each number n in ``RUNS``, another contender is a wrapper
+    that runs the bare callable n more times for each request.
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
@@ -156,7 +156,11 @@ def runs_name(runs: int) -> str:
 
 
 def step_experiments() -> list[Experiment]:
-    """Return an experiment for each pair of adjacent rungs of the ladder, and one for the first and the last rung."""
+    """Return an experiment for each two adjacent applications of the ladder, and one for the first and the last
+    application.
+
+    The ladder is the series of applications from the bare callable up to Flask.
+    """
     rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
     found = [_experiment(f"{a.name} → {b.name}", b.name, (a, b)) for a, b in pairwise(rungs)]
     return [*found, _experiment(WHOLE, WHOLE, (rungs[0], rungs[-1]))]
@@ -172,7 +176,9 @@ def heat_experiment(cold: bool) -> Experiment:
 
 
 def served_load() -> Load:
-    """Return a load with the bare callable, wsgi_core and Flask on waitress, with a model that does no work."""
+    """Return a `Load` with three services: the bare callable, wsgi_core and Flask. All three run on waitress, with a
+    model that does no work.
+    """
     services = tuple(served_rung(name, model="null") for name in SERVED_NAMES)
     title = "The null model on waitress"
     return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
@@ -326,7 +332,11 @@ class FurtherRuns(NamedTuple):
 
 
 def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
-    """Return the durations of the further runs. The keys are the numbers of further runs in ``RUNS``, without 0."""
+    """Return how long the further runs of the bare callable take (see ``FurtherRuns``).
+
+    A further run is one more call of the bare callable in the same request. The keys are the numbers in ``RUNS`` except
+    0.
+    """
     single, measured = _further(result)
 
     def figures(runs: int, one: Figure) -> list[Figure]:

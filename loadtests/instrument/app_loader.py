@@ -60,7 +60,8 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return the object that ``expression`` names, or the result of the call ``expression`` with literal arguments.
+    """Return the object that ``expression`` names. If ``expression`` is a call, return the result of the call. Its
+    arguments must be literals.
 
     The name may have dots, as in ``"package.app"``.
     """

@@ -52,14 +52,14 @@ class Plan:
 
     @property
     def finished(self) -> bool:
-        """Whether ``left`` has only steps that run again in each resumed run (see ``Step.always``)."""
+        """Whether the plan is complete: each step in ``left`` runs again in every resumed run (``Step.always``)."""
         return all(step.always for step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
         """Run the steps in ``left``. After each step, call ``keep``. Return the number of skipped steps.
 
-        If ``deadline`` is given, a step that would end more than ``deadline`` seconds from now is skipped if its
-        ``may_be_skipped`` is true.
+        If ``deadline`` is above 0, a step that is expected to end more than ``deadline`` seconds from now is skipped if
+        its ``may_be_skipped`` is true.
         """
         steps = [replace(step, run=partial(self._carry_out, step)) for step in self.left]
         return run_steps(steps, console, keep, deadline)

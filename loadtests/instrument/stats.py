@@ -56,10 +56,11 @@ def trimmed_mean(rounds: FloatArray) -> FloatArray:
 def resample(processes: Sequence[FloatArray], rng: np.random.Generator, resamples: int = RESAMPLES) -> FloatArray:
     """Return a two-level bootstrap of the contenders' costs, in the shape (resamples, contenders).
 
-    ``processes`` are arrays of shape (rounds, contenders) with the cost per request in any unit. First, the rounds of
-    each process are drawn with replacement ``POOL`` times. Each draw gives a trimmed mean. Then, for each row of the
-    result, as many processes as there are in ``processes`` are drawn with replacement. Each drawn process gives one of
-    its trimmed means. The row is the mean of these values.
+    ``processes`` has one array for each process, of shape (rounds, contenders): the cost per request in any unit.
+    First, the rounds of each process are resampled ``POOL`` times. A resample has as many rounds as the process, drawn
+    with replacement, and is reduced to its trimmed mean. Then each row of the result is made: as many processes as
+    there are in ``processes`` are drawn with replacement, and one of the ``POOL`` trimmed means of each drawn process
+    is chosen at random. The row is the mean of the chosen values.
     """
     pools = np.stack([_pool(rounds, rng) for rounds in processes])
     drawn = rng.integers(len(processes), size=(resamples, len(processes)))

@@ -136,8 +136,8 @@ class Bench:
     """The contenders of one experiment.
 
     The constructor sends requests to the contenders and, if required, compares the responses. If ``compared`` is given,
-    only the first ``compared`` requests are sent, unless a request accepts any 2xx. ``mark`` is called with a short
-    text before each stage. Call ``calibrate`` before ``rounds``.
+    only the first ``compared`` requests are sent. But if at least one request accepts any 2xx, all requests are sent.
+    ``mark`` is called with a short text before each stage. Call ``calibrate`` before ``rounds``.
     """
 
     def __init__(

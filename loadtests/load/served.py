@@ -147,7 +147,9 @@ def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[li
 
 
 def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return the child processes of a server, because some servers leave them running when they end."""
+    """Return all descendants of a server's process, or [] if the process has ended. Some servers end without ending
+    their child processes.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         found: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
         return found

@@ -37,7 +37,9 @@ class Window:
         self.is_open = False
 
     def count(self, response_time: float, exception: BaseException | None, **_: Any) -> None:
-        """Count one response or failure after ``response_time`` ms (handler of Locust's event ``request``)."""
+        """Count one response or failure if the window is open. ``response_time`` is in ms (handler of Locust's event
+        ``request``).
+        """
         if self.is_open:
             self.latencies.append(response_time)
             self.failures += exception is not None

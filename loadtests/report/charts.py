@@ -361,7 +361,9 @@ def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 
 
 def charts_of(summary: Summary, layout: Layout = WIDE) -> dict[str, Chart]:
-    """Return every plot of a result file by its key, in the order of the report."""
+    """Return every plot of a result file by its key: experiments, the curve, loads, latencies, then hot and cold
+    caches.
+    """
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)

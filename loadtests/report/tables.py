@@ -33,7 +33,9 @@ SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
-    """Return all tables of ``summary``, except those of the curve and of the hot and cold caches."""
+    """Return all tables of ``summary``, except the tables of ``summary.curve`` and ``summary.heat``, which other
+    modules make.
+    """
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
     cases = [one for one in summary.experiments if _is_case(one)]
     if cases:

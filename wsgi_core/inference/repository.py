@@ -275,10 +275,10 @@ class ModelRepository:
         return found
 
     def _scan_directory(self, directory: Path) -> list[ModelOnDisk]:
-        """Return the versions in one folder. If `directory` is not `self.directory` and does not exist, return [].
+        """Return the versions in one folder. If a folder other than `self.directory` does not exist, return [].
 
-        If an on-demand folder cannot be read, log a warning and return []. The folder can be in a home folder, which
-        services are often not allowed to read.
+        If a folder of on-demand models cannot be read, log a warning and return []. Such a folder can be in a home
+        folder, which services are often not allowed to read.
         """
         if directory is not self.directory and not os.path.isdir(directory):
             return []

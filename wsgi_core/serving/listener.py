@@ -106,10 +106,11 @@ class Listener:
         return self._number
 
     def handle_read(self) -> None:
-        """Accept connections from the backlog.
+        """Accept connections from the backlog, about `_MAX_ACCEPTS` at most.
 
         If this process has too many connections (`ConnectionCount.too_high`), set `deferring` and accept no more. Then
-        another server process can accept the connections.
+        another server process can accept the connections. After a deferral has timed out, connections are accepted for
+        `_ACCEPTS_AFTER_TIMEOUT` seconds in any case.
         """
         now = time.monotonic()
         for _ in range(_MAX_ACCEPTS):
@@ -202,9 +203,11 @@ class Listener:
             self._check(channel, now)
 
     def close_idle(self) -> None:
-        """Close the connections that would delay a stop: idle connections, and connections whose clients do not read.
+        """Close the connections that would delay a stop.
 
-        An idle connection is kept if it has received bytes that the server has not read yet.
+        These are connections that have been idle for `_IDLE_DURING_STOP` seconds, and connections whose clients have
+        read nothing for `_BLOCKED_DURING_STOP` seconds. An idle connection is kept if it has received bytes that the
+        server has not read yet.
         """
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):

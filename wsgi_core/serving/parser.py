@@ -118,7 +118,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return self.adj.body_limits.get(self.path, self.adj.max_content_length)
 
     def reject(self, rejection: ErrorResponse | WSGIApplication) -> None:
-        """Discard the body as it arrives. When the request is complete, set `error` to `rejection`."""
+        """Discard the body, including the part that has arrived. When the request is complete, set `error` to
+        `rejection`, unless `error` is already set.
+        """
         self._rejection = rejection
         kept, self.body_rcv.buf = self.body_rcv.buf, DiscardBuffer(len(self.body_rcv))
         kept.close()

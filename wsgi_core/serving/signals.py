@@ -80,11 +80,12 @@ def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Calla
 
 
 def console_handler(server: RunningServer, ended: threading.Event) -> t.Callable[[int], bool]:
-    """Return a function for SetConsoleCtrlHandler. If the console is closed or Windows shuts down, the function stops
-    the server and waits for `ended`.
+    """Return a function for SetConsoleCtrlHandler, which stops the server if the console is closed or Windows shuts
+    down.
 
-    Windows ends the process when the function returns, or after a timeout, by default 5 seconds. If a user logs off,
-    the server continues. Source: HandlerRoutine in Microsoft's documentation of consoles.
+    The function then waits for `ended`. Windows ends the process when the function returns, or after a timeout, by
+    default 5 seconds. If a user logs off, a server that runs as a service continues, but Windows ends a server in the
+    console of this user. Source: HandlerRoutine in Microsoft's documentation of consoles.
     """
     close, logoff, shutdown = 2, 5, 6
 

@@ -65,7 +65,7 @@ class ParentConnection:
     def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
         """Call the method `action` of the model repository with `args` in all other server processes.
 
-        Return when all of these processes have tried the call, or after `_APPLY_SECONDS` seconds.
+        Return when each of these processes has tried the call or has exited, or after `_APPLY_SECONDS` seconds.
         """
         done = threading.Event()
         change = id(done)

@@ -73,7 +73,7 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def reserve(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Reserve `size` bytes for the request.
+        """Reserve `size` bytes for the request. Do nothing if `size` is below `SMALL_BODY`.
 
         Raises ServiceUnavailable (503) if the memory is not free after `timeout` seconds.
         """

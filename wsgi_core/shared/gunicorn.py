@@ -1,14 +1,15 @@
-"""Support for gunicorn: workers shut down gracefully, and the log and the metrics are configured.
+"""Support for gunicorn: workers shut down gracefully, and the values of exited workers leave the Prometheus gauges.
 
 When gunicorn stops without this module, the kernel resets the connections that no worker has accepted. With this
-module, a worker that gets SIGTERM first makes the service's readiness check fail, and waits for `stop_pause` seconds.
-If all workers stop, the worker then makes the listening sockets refuse new connections, and answers the requests in the
-backlog. A worker finds out from the master's open files in /proc whether all workers stop. If /proc cannot be read, for
-example on macOS, the worker leaves the sockets unchanged.
+module, a worker that gets SIGTERM does not stop at once. If it serves the inference service of this project, it first
+makes the readiness check fail, and waits for `stop_pause` seconds. If all workers stop, the worker then makes the
+listening sockets refuse new connections, and answers the requests in the backlog. A worker finds out from the master's
+open files in /proc whether all workers stop. If /proc cannot be read, for example on macOS, the worker leaves the
+sockets unchanged.
 
 This module is also a configuration file: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. Your
-own configuration file can import its hooks, `post_worker_init` and `child_exit`. Without these hooks, only the service
-shuts down gracefully, and only if gunicorn does not preload the service.
+own configuration file can import its hooks, `post_worker_init` and `child_exit`. Without these hooks, your own
+application does not shut down gracefully, and the inference service does so only without --preload.
 """
 
 from __future__ import annotations

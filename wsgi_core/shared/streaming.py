@@ -171,7 +171,8 @@ def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> li
 def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
     """Return the results of the rows by line number. If a row is invalid, its result is an error.
 
-    All rows are predicted together. Only if this fails, each row is checked separately.
+    The rows are predicted in batches. Only if a batch fails, each row is checked separately, and the valid rows are
+    predicted again.
     """
     try:
         return _run(model, rows)

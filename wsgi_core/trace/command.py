@@ -78,9 +78,9 @@ def _usual_name(module: ModuleType) -> str:
 
 
 def _raised_at(error: Exception) -> str:
-    """Return the file and the line that raised the error, in parentheses.
+    """Return a space and, in parentheses, the file and the line that raised the error. Frames of importlib are skipped.
 
-    If a module of this package raised the error, return an empty string.
+    If the last other frame is in the package ``wsgi_core.trace``, return an empty string.
     """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     last = frames[-1]

@@ -166,9 +166,9 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """Return the body of a response as text if the body is a list of bytes.
+    """Return the body of a response as `format_body` shows it, if the body is a list of bytes.
 
-    Do not iterate over any other body. Return a remark instead.
+    Do not iterate over any other body. Return a remark instead, or an empty string if there is no body.
     """
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):

@@ -86,12 +86,18 @@ def _named(value: t.Any) -> str:
 
 
 def describe_error(call: Call) -> tuple[str, str]:
-    """Return the name of the class of the exception that the phase handles, and an empty detail."""
+    """Return the event's name and detail for a call of one of the framework's error handlers.
+
+    The name is the class name of the exception in the argument `e`. The detail is "".
+    """
     return _named(call.arguments.get("e")), ""
 
 
 def describe_exc(call: Call) -> tuple[str, str]:
-    """Return an empty name, and a detail that says which exception a teardown phase receives."""
+    """Return the event's name and detail for a call of a teardown phase.
+
+    The name is "". The detail says which exception the phase receives.
+    """
     return "", receives(call.arguments.get("exc"))
 
 

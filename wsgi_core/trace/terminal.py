@@ -1,4 +1,6 @@
-"""Show a comparison of traces as a table in the terminal. Each row is an event."""
+"""Show one trace, or a comparison of two traces, as a table in the terminal. Each row is an event, or a difference
+between the two responses.
+"""
 
 from __future__ import annotations
 

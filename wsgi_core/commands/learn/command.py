@@ -161,7 +161,7 @@ def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
     """Check your solutions of the exercises of chapter N.
 
     The check of an exercise ends after at most 10 seconds, or from chapter 8 on after at most 40 seconds. Exit code 0:
-    all exercises are solved; 1: an exercise is not solved.
+    all exercises are solved; 1: an exercise is not solved, or a program is missing.
     """
     if everything:
         sys.exit(0 if _check_learners(folder) else 1)
@@ -234,10 +234,11 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
 
 
 def _check_learners(folder: Path) -> bool:
-    """Check the programs in each subfolder of `folder`, and print one line for each subfolder that has programs.
+    """Check the programs in each subfolder of `folder`. Print one line for each subfolder that has programs, and then
+    the total.
 
-    If no subfolder has programs, check the programs in `folder`. Return whether all exercises are solved. Raises
-    click.ClickException if there are no programs.
+    If no subfolder has programs, check the programs in `folder`. The exercises of a chapter without a program are not
+    checked. Return whether all checked exercises are solved. Raises click.ClickException if there are no programs.
     """
     learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
     if not any(map(_chapters_in, learners)):

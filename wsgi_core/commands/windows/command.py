@@ -69,7 +69,7 @@ def start_command(name: str) -> None:
 def stop_command(name: str) -> None:
     """Stop the service, and wait until it has stopped.
 
-    The service answers the accepted requests first.
+    The service first answers the accepted requests, for at most stop_timeout seconds.
     """
     _do(_windows().stop, name)
     click.echo(f"{name} has stopped.")
@@ -78,7 +78,7 @@ def stop_command(name: str) -> None:
 @service_command.command("status")
 @NAME
 def status_command(name: str) -> None:
-    """Show whether the service is running. Exit code 1: it is not running."""
+    """Show whether the service is running. Exit code 1: it is not running, or its status cannot be read."""
     windows = _windows()
     found = _do(windows.status, name)
     process = f", process {found.process}" if found.process else ""

@@ -1,7 +1,7 @@
 """Install, start, stop and remove the service through the service manager of Windows, with pywin32.
 
-If Windows refuses an action, the function raises ServiceError. The message is one line, which says what is wrong. For
-common errors, it also says what to do.
+If the service manager refuses an action, the function raises ServiceError. The message is one line, which says what is
+wrong. For common errors, it also says what to do.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
     """Create a service that starts with Windows, and is restarted after a failure.
 
     `account` is a key of `ACCOUNTS`. When Windows shuts down, it waits for the service for up to `stop_milliseconds`.
-    Raises ServiceError if the service exists, or if Windows refuses to create it.
+    Raises ServiceError if the service exists, or if Windows refuses to create or configure it. In the last case, the
+    service has already been created.
     """
     import servicemanager
     import win32evtlogutil

@@ -203,8 +203,9 @@ def _read_raw(body: bytes, model: Model) -> InferRequest:
 def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
     """Return the shape of an input that has `size` bytes.
 
-    A single dynamic dimension gets its size from `size`. If several dimensions are dynamic, a dynamic first dimension
-    gets the size 1. Raises `InvalidRequest` if more than one dynamic dimension remains.
+    A single dynamic dimension gets its size from `size`. A scalar counts as one dynamic dimension. If several
+    dimensions are dynamic, a dynamic first dimension gets the size 1. Raises `InvalidRequest` if more than one dynamic
+    dimension remains.
     """
     shape = list(spec.shape or (-1,))
     if shape.count(-1) > 1 and shape[0] == -1:

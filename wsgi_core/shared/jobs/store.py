@@ -300,9 +300,11 @@ class JobStore:
         )
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
-        """Mark a job as done for the results file `recorder`, or for "" if no file gets the outcome.
+        """Mark a job as done. The mark stores `recorder`, the name of the results file that gets the outcome, or "" if
+        no file gets it.
 
-        If the job already has a mark, change nothing, and return the results file of this mark. Otherwise return None.
+        If the job already has a mark that `is_done` considers, change nothing, and return the name that this mark
+        stores. Otherwise return None.
         """
         with self._errors():
             while True:
