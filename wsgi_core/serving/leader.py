@@ -62,8 +62,10 @@ class QuickRequests:
         `now` is the time at which the request began (time.monotonic()). If the follower became the leader during the
         request, `replaced` is true. Then the leader serves no requests for a while.
         """
-        waited = min(max(seconds - cpu, 0.0), _MAX_WAITED)
-        self._mean += _WEIGHT * (cpu + _WAITED_FACTOR * waited - self._mean)
+        cost, waited = cpu, seconds - cpu
+        if waited > 0.0:
+            cost += _WAITED_FACTOR * (waited if waited < _MAX_WAITED else _MAX_WAITED)
+        self._mean += _WEIGHT * (cost - self._mean)
         if self._mean < _QUICK and not replaced:
             self._pause = _PAUSE
         else:

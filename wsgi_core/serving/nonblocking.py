@@ -53,7 +53,8 @@ class NonBlockingSocket(socket.socket):
         Raises BlockingIOError if no bytes have arrived, and another OSError if the connection is broken.
         """
         buffer = _buffer()
-        received: int = _recv(self.fileno(), buffer, min(bufsize, MAX_RECEIVED), flags)
+        length = bufsize if bufsize < MAX_RECEIVED else MAX_RECEIVED
+        received: int = _recv(self.fileno(), buffer, length, flags)
         if received >= 0:
             data: bytes = buffer[:received]
             return data

@@ -289,7 +289,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 return size
             before -= len(data) - len(rest)
             data = rest
-        end = data.find(_END, max(0, before - 3))
+        end = data.find(_END, before - 3 if before > 3 else 0)
         self.header_bytes_received = length = end + 4 if end >= 0 else len(data)
         if length > self.adj.max_header_bytes:
             self._fail(header_too_large(f"request line and headers may have at most {self.adj.max_header_bytes} bytes"))

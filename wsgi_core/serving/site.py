@@ -20,7 +20,7 @@ class Site:
     """The application, its limits, and the counters that cover all connections of the server."""
 
     ident = "wsgi_core"
-    server_line = f"Server: {ident}\r\n"
+    server_line = f"Server: {ident}"
 
     def __init__(
         self,
