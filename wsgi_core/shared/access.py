@@ -74,8 +74,9 @@ def _host_check(settings: Settings) -> Check:
         if environ.get("PATH_INFO", "") in exempt:
             return
         name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
-        is_local = local_names and _LABEL.fullmatch(name)
-        if name not in names and not is_local and not f".{name}".endswith(suffixes):
+        if name in names or (local_names and _LABEL.fullmatch(name)):
+            return
+        if not f".{name}".endswith(suffixes):
             raise SecurityError("The service does not accept this host name")
 
     return check_host
