@@ -24,7 +24,7 @@ from unittest.mock import Mock
 import pytest
 from huey.storage import SqliteStorage
 
-from wsgi_core.shared.jobs import JobQueue, JobStore, ResultsFile, queue, results
+from wsgi_core.shared.jobs import JobQueue, JobStore, ResultsFile, queue
 from wsgi_core.shared.jobs.store import Job
 
 greenlet = pytest.importorskip("greenlet")  # Locust depends on it
@@ -124,7 +124,7 @@ class Simulation:
         with pytest.MonkeyPatch.context() as patch:
             lock, event = partial(Lock, self), partial(Event, self)
             patch.setattr(queue, "threading", SimpleNamespace(Lock=lock, Event=event, Thread=self._thread))
-            patch.setattr(results, "FileLock", lock)
+            patch.setattr("filelock.FileLock", lock)
             patch.setattr(time, "time", lambda: self._now + self._actor.process.skew)
             patch.setattr(JobStore, "delete_old", Mock())  # its many steps concern only old jobs
             patch.setattr(queue, "POLL_SECONDS", 1.0)  # half as many steps of idle processes

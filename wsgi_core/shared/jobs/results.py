@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock
-
 
 class ResultsFile:
     """A JSON Lines file to which several processes of one machine append. A lock file serializes their writes.
@@ -42,6 +40,9 @@ class ResultsFile:
         whole file is searched. Raises OSError if the file cannot be read or written, or if the lock is not free within
         30 seconds.
         """
+        # PERF: filelock adds an audit hook on Python 3.12 and newer, so a service without jobs does not import it.
+        from filelock import FileLock
+
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         # Most lines are searched without the lock, because the search of a large file takes long.
         searched = self.end()
