@@ -169,6 +169,21 @@ def test_the_result_is_closed_once_however_the_response_ends():
     assert closed == ["/ends", "/fails"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize(
+    ("status", "name", "value"), [("200 OK{}X: y", "A", "b"), ("200 OK", "A{}X", "b"), ("200 OK", "A", "b{}X: y")]
+)
+def test_a_line_break_in_the_head_becomes_a_500(status: str, name: str, value: str, end: str):
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(status.format(end), [(name.format(end), value.format(end))])
+        return [b"x"]
+
+    with running(app) as server:
+        response = server.connect().ask("/")
+        assert response.status == 500
+        assert not {"a", "x"} & {header.lower() for header in response.headers}
+
+
 def test_the_server_line_is_the_applications_if_it_has_one():
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Server", "mine"), ("Date", "then")] if environ["PATH_INFO"] == "/own" else [])
