@@ -88,7 +88,8 @@ class _Context:
     """What both contexts share: ``with`` pushes and pops."""
 
     # PERF: what the last push left to pop, with the same of the push before as its last item: no list for one push.
-    _cv_tokens: t.Any = ()
+    # Each object has its own, because CPython 3.11 is slow to find a default on the class.
+    _cv_tokens: t.Any
 
     push: t.Callable[[], None]
     pop: t.Callable[[BaseException | None], None]
@@ -108,7 +109,7 @@ class AppContext(_Context):
     """
 
     def __init__(self, app: App) -> None:
-        self.app = app
+        self.app, self._cv_tokens = app, ()
         self.g: _AppCtxGlobals = app.app_ctx_globals_class()
 
     @cached_attribute
@@ -151,7 +152,7 @@ class RequestContext(_Context):
     def __init__(
         self, app: App, environ: dict[str, t.Any], request: Request | None = None, session: SessionMixin | None = None
     ) -> None:
-        self.app = app
+        self.app, self._cv_tokens = app, ()
         if request is None:
             request = app.request_class(environ)
             request.json_module = app.json

@@ -65,6 +65,15 @@ def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, /, **options: 
     return encode
 
 
+_COMPACT = {"separators": (",", ":")}
+
+
+# PERF: the options of nearly every response. A look-up without keywords makes a shorter key.
+@lru_cache(maxsize=64)
+def _compact_encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool) -> Encode:
+    return _encoder(default, ensure_ascii, sort_keys, **_COMPACT)
+
+
 _TEXT_TYPES = frozenset({bytes, str})
 _scan_once: t.Callable[[str, int], tuple[t.Any, int]] = _json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -121,7 +130,10 @@ class DefaultJSONProvider(JSONProvider):
 
     def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
         try:
-            encode = _encoder(self.default, self.ensure_ascii, self.sort_keys, **kwargs)
+            if kwargs == _COMPACT:
+                encode = _compact_encoder(self.default, self.ensure_ascii, self.sort_keys)
+            else:
+                encode = _encoder(self.default, self.ensure_ascii, self.sort_keys, **kwargs)
         except TypeError:  # an option that can't be hashed, or "cls", which only json.dumps knows
             own = {"default": self.default, "ensure_ascii": self.ensure_ascii, "sort_keys": self.sort_keys}
             return _json.dumps(obj, **{**own, **kwargs})

@@ -6,6 +6,7 @@ Flask 3.1.3 has them in its typing.py. Here they hold classes and no forward ref
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import typing as t
 from wsgiref.types import WSGIApplication
 
@@ -15,15 +16,22 @@ from werkzeug.sansio.response import Response
 _P = t.ParamSpec("_P")
 _R = t.TypeVar("_R")
 # A function, or an ``async def`` that `App.ensure_sync` turns into a function.
-_Func = t.Union[t.Callable[_P, _R], t.Callable[_P, t.Awaitable[_R]]]  # noqa: UP007 - subscripted below
+_Func = cabc.Callable[_P, _R] | cabc.Callable[_P, cabc.Awaitable[_R]]
 
 # What a view returns: the body, and in a tuple with it the status, the headers, or both.
-ResponseValue = t.Union[  # noqa: UP007
-    Response, str, bytes, list[t.Any], t.Mapping[str, t.Any], t.Iterator[str], t.Iterator[bytes],
-    t.AsyncIterable[str], t.AsyncIterable[bytes],
-]  # fmt: skip
+ResponseValue = (
+    Response
+    | str
+    | bytes
+    | list[t.Any]
+    | cabc.Mapping[str, t.Any]
+    | cabc.Iterator[str]
+    | cabc.Iterator[bytes]
+    | cabc.AsyncIterable[str]
+    | cabc.AsyncIterable[bytes]
+)
 HeaderValue = str | list[str] | tuple[str, ...]
-HeadersValue = Headers | t.Mapping[str, HeaderValue] | t.Sequence[tuple[str, HeaderValue]]
+HeadersValue = Headers | cabc.Mapping[str, HeaderValue] | cabc.Sequence[tuple[str, HeaderValue]]
 ResponseReturnValue = (
     ResponseValue
     | tuple[ResponseValue, HeadersValue]
@@ -43,10 +51,10 @@ BeforeFirstRequestCallable = _Func[[], None]
 BeforeRequestCallable = _Func[[], ResponseReturnValue | None]
 AfterRequestCallable = _Func[[ResponseClass], ResponseClass]
 TeardownCallable = _Func[[BaseException | None], None]
-URLValuePreprocessorCallable = t.Callable[[str | None, dict[str, t.Any] | None], None]
-URLDefaultCallable = t.Callable[[str, dict[str, t.Any]], None]
-ShellContextProcessorCallable = t.Callable[[], dict[str, t.Any]]
+URLValuePreprocessorCallable = cabc.Callable[[str | None, dict[str, t.Any] | None], None]
+URLDefaultCallable = cabc.Callable[[str, dict[str, t.Any]], None]
+ShellContextProcessorCallable = cabc.Callable[[], dict[str, t.Any]]
 TemplateContextProcessorCallable = _Func[[], dict[str, t.Any]]
-TemplateFilterCallable = t.Callable[..., t.Any]
-TemplateGlobalCallable = t.Callable[..., t.Any]
-TemplateTestCallable = t.Callable[..., bool]
+TemplateFilterCallable = cabc.Callable[..., t.Any]
+TemplateGlobalCallable = cabc.Callable[..., t.Any]
+TemplateTestCallable = cabc.Callable[..., bool]
