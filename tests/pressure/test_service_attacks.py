@@ -156,7 +156,7 @@ def hanging() -> Iterator[tuple[str, threading.Event]]:
 
 def test_hanging_chats_leave_threads_for_others(framework: str):
     question = json.dumps({"query": "How do I serve it?"})
-    args = ("--threads", "4", "--chat-timeout", "120", "--chat-url")
+    args = ("--threads", "4", "--max-wait", "60", "--chat-timeout", "120", "--chat-url")
     with hanging() as (url, over), serving(framework, *args, url) as server:
         fallbacks: queue.Queue[str] = queue.Queue()
 

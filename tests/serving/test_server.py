@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.serving.running import Client, Gate, Running, request, running, until
-from wsgi_core.serving import Server, listener
+from wsgi_core.serving import Server, channel, listener
 from wsgi_core.serving.channel import Channel
 from wsgi_core.serving.command import bind
 from wsgi_core.shared.settings import Settings
@@ -226,7 +226,8 @@ def test_fifty_kept_connections_lose_nothing(turn: int, patient: None):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="select() waits for so many connections only")
-def test_a_stop_answers_also_those_for_whom_there_was_no_room():
+def test_a_stop_answers_also_those_for_whom_there_was_no_room(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(channel, "_OVERLOAD_WAIT", 60.0)  # no request is refused because the server got no CPU
     with running(max_connections=4, max_waiting=100) as server:
         server.app.open()
         clients = [server.connect() for _ in range(60)]
