@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from types import TracebackType
@@ -69,12 +69,20 @@ class Server:
                 return self
 
     def stop(self) -> int:
-        """Terminate the process, and kill it if it does not end within 10 seconds. Return its exit code."""
+        """Terminate the process, and kill it and its children if it does not end within 10 seconds.
+
+        Return its exit code.
+        """
         if self.process.poll() is None:
             self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
+            import psutil  # not in every environment that imports this module
+
+            with suppress(psutil.Error):  # such as a process that has just ended
+                for child in psutil.Process(self.process.pid).children(recursive=True):
+                    child.kill()
             self.process.kill()
             self.process.wait(10)
         self._reader.join(10)
