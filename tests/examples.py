@@ -1,4 +1,4 @@
-"""Set how many examples Hypothesis draws: a fifth in a usual run, all of them with HYPOTHESIS_PROFILE=all."""
+"""Set how many examples Hypothesis draws: a tenth in a usual run, all of them with HYPOTHESIS_PROFILE=all."""
 
 from __future__ import annotations
 

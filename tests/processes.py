@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from types import TracebackType
@@ -66,12 +69,20 @@ class Server:
                 return self
 
     def stop(self) -> int:
-        """Terminate the process, and kill it if it does not end within 10 seconds. Return its exit code."""
+        """Terminate the process, and kill it and its children if it does not end within 10 seconds.
+
+        Return its exit code.
+        """
         if self.process.poll() is None:
             self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
+            import psutil  # not in every environment that imports this module
+
+            with suppress(psutil.Error):  # such as a process that has just ended
+                for child in psutil.Process(self.process.pid).children(recursive=True):
+                    child.kill()
             self.process.kill()
             self.process.wait(10)
         self._reader.join(10)
@@ -93,6 +104,20 @@ def environment() -> dict[str, str]:
     """Return this process' environment variables, with the project on PYTHONPATH, unbuffered output, and UTF-8 mode."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+
+
+def free_ports(count: int = 1) -> int:
+    """Return the first of ``count`` consecutive free ports, from a range that systems do not use for clients."""
+    for _ in range(50):
+        port = 20_000 + secrets.randbelow(10_000)
+        with ExitStack() as stack:
+            try:
+                for number in range(port, port + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free ports in a row")
 
 
 def run(*args: str, cwd: str | Path | None = None) -> subprocess.CompletedProcess[str]:

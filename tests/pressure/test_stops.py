@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a 
 @pytest.mark.parametrize("framework", ["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def test_no_request_is_lost(framework: str):
     with running(*serve_command(framework=framework, max_waiting=100)) as server:
-        outcome = stop_once(server)
+        outcome = stop_once(server, limit=40)
     assert outcome.lost == []
     assert set(outcome.answered) == set(CLIENTS)
 
@@ -27,6 +27,6 @@ def test_no_request_is_lost(framework: str):
 )
 def test_no_request_is_lost_under_gunicorn():
     with running(*gunicorn_command("wsgi_core")) as server:
-        outcome = stop_once(server)
+        outcome = stop_once(server, limit=40)
     assert outcome.lost == []
     assert set(outcome.answered) == set(CLIENTS)

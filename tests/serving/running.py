@@ -93,6 +93,11 @@ class Running:
     def _run(self) -> None:
         self.result = self.server.run()
 
+    def change(self, **settings: Any) -> None:
+        """Change settings of the running server, so that a short timeout begins only after a test has prepared it."""
+        self.settings = self.settings.model_copy(update=settings)
+        self.server.site.settings = self.server.site.dispatcher._settings = self.settings
+
     def connect(self) -> Client:
         """Open a new connection."""
         return Client(self.address)

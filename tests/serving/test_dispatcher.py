@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.serving.running import PATIENCE, Client, Running, request, running, until
-from wsgi_core.serving.dispatcher import WorkerPool
+from tests.serving.test_admission import make
+from wsgi_core.serving.body_buffer import ByteBudget
+from wsgi_core.serving.dispatcher import TaskDispatcher, WorkerPool
+from wsgi_core.shared.settings import Settings
 
 LARGE = request("POST", "/work", b"x" * 600_000)
 LIMIT = 1 << 20
@@ -75,14 +80,34 @@ def test_one_that_stands_aside_and_leaves_makes_no_difference(left: int):
 
 
 def test_a_large_body_that_waits_too_long_is_answered_503_while_another_one_runs():
-    with running(threads=2, max_wait=0.3, max_content_length=LIMIT) as server:
+    with running(threads=2, max_content_length=LIMIT) as server:
         clients = send_large(server, 3)
+        server.change(max_wait=0.3)
         for client in clients[1:]:
             answer = client.answer()
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         server.app.open()
         assert clients[0].answer().status == 200
-        assert server.server.admission.admitted == 0
+        until(lambda: server.server.admission.admitted == 0)
+
+
+def test_the_loop_reads_the_queue_under_its_lock(monkeypatch: pytest.MonkeyPatch):
+    """Otherwise a worker thread could empty the queue at the same time, and the server would end with an IndexError."""
+    dispatcher = TaskDispatcher(Settings(threads=1), make(), ByteBudget(0))
+    locked: list[bool] = []
+
+    class Queue(deque[Any]):
+        def __getitem__(self, index: Any) -> Any:
+            locked.append(dispatcher._lock.locked())
+            return SimpleNamespace(body_size=0)
+
+    until(lambda: len(dispatcher._idle) == 1)
+    monkeypatch.setattr(dispatcher, "_queue", Queue("x"))
+    assert dispatcher.poll_timeout(1.0) == 0.0
+    assert locked
+    assert all(locked)
+    dispatcher._queue.clear()
+    assert dispatcher.end(PATIENCE)
 
 
 class Named:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.serving.running import Client, running
-from wsgi_core.serving import listener, nonblocking
+from wsgi_core.serving import channel, listener, nonblocking
 from wsgi_core.serving.parser import Parser
 
 
@@ -45,9 +45,10 @@ def test_a_slow_request_behind_a_running_one_waits_for_its_turn():
 
 
 def test_a_connection_without_a_request_is_closed_after_a_time():
-    with running(idle_timeout=0.05) as server:
+    with running() as server:
         fresh, used = server.connect(), server.connect()
         used.ask("/a")
+        server.change(idle_timeout=0.05)
         assert fresh.ended()
         assert used.ended()
 
@@ -66,7 +67,8 @@ def test_a_client_that_takes_nothing_of_its_answer_frees_its_thread():
 
 
 def test_more_idle_connections_than_fit_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(listener, "_IDLE_ABOVE_LIMIT", 0.1)
+    monkeypatch.setattr(listener, "_IDLE_ABOVE_LIMIT", 0.0)
+    monkeypatch.setattr(channel, "_OVERLOAD_WAIT", 60.0)
     with running(max_connections=5) as server:
         idle = [server.connect() for _ in range(5)]
         for client in idle:
@@ -75,7 +77,8 @@ def test_more_idle_connections_than_fit_make_room_for_new_ones(monkeypatch: pyte
         assert sum(client.ended() for client in idle[:2]) == 2  # the connections that have been idle longest
 
 
-def test_connections_with_a_request_are_never_closed_for_new_ones():
+def test_connections_with_a_request_are_never_closed_for_new_ones(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listener, "_SILENT_ABOVE_LIMIT", 60.0)  # not even if the new one gets no CPU for a while
     with running(max_connections=2, threads=2) as server:
         working = [server.connect() for _ in range(2)]
         for client in working:
@@ -98,8 +101,11 @@ def test_two_hundred_kept_connections_are_served_in_turn():
             assert [client.answer().status for client in clients] == [200] * 200
 
 
-def test_a_crowd_that_never_rests_lets_others_in():
+def test_a_crowd_that_never_rests_lets_others_in(monkeypatch: pytest.MonkeyPatch):
     """Above the limit of connections, the server closes busy connections, too, each after a response."""
+    for name in ("_IDLE_ABOVE_LIMIT", "_SILENT_ABOVE_LIMIT"):  # a client that gets no CPU is not closed for it
+        monkeypatch.setattr(listener, name, 60.0)
+    monkeypatch.setattr(channel, "_OVERLOAD_WAIT", 60.0)  # no request is refused because the server got no CPU
     with running(max_connections=4, threads=2, max_waiting=100) as server:
         crowd = [server.connect() for _ in range(4)]
         stop = threading.Event()
@@ -126,6 +132,7 @@ def test_a_crowd_that_never_rests_lets_others_in():
 def test_guests_who_do_not_go_keep_nobody_out(monkeypatch: pytest.MonkeyPatch):
     """These are clients that stay connected after their last response, and clients that do not read it."""
     monkeypatch.setattr(listener, "_IDLE_ABOVE_LIMIT", 0.1)
+    monkeypatch.setattr(channel, "_OVERLOAD_WAIT", 60.0)  # no request is refused because the server got no CPU
 
     def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         size = 8 << 20 if environ["PATH_INFO"] == "/large" else 1

@@ -114,15 +114,13 @@ def test_requests_are_shared_and_a_stop_answers_all_of_them_and_leaves_nothing(a
         assert "in each of 2 processes" in "".join(server.lines)
         assert list(tmp_path.glob("wsgi-core-metrics-*"))
         found = workers(server)
-        answers: list[int] = []
-        threads = [threading.Thread(target=lambda: answers.append(ask(server, "/slow")[0])) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.15)
-        server.process.terminate()
-        for thread in threads:
-            thread.join()
-        assert answers == [200] * 6
+        with contextlib.ExitStack() as stack:
+            clients = [http.client.HTTPConnection(*server.address, timeout=PATIENCE) for _ in range(6)]
+            for client in clients:
+                stack.callback(client.close)
+                client.request("GET", "/slow")
+            server.process.terminate()
+            assert [client.getresponse().status for client in clients] == [200] * 6
         if sys.platform != "win32":  # on Windows, terminate() sends no signal
             assert server.process.wait(PATIENCE) == 0
             assert list(tmp_path.glob("wsgi-core-metrics-*")) == []
@@ -167,6 +165,8 @@ def test_metrics_speak_for_all_processes(shared_server: Server):
     before = requests(shared_server)
     for _ in range(10):
         ask(shared_server)
+    # A request is counted after its response.
+    wait_until(lambda: requests(shared_server) - before == 10)
     assert {requests(shared_server) - before for _ in range(3)} == {10}
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
+from wsgi_core.shared import upstream
 from wsgi_core.shared.upstream import BoundedCalls, TooManyCalls
 
 PATIENCE = 20
@@ -40,6 +43,26 @@ def test_no_more_calls_than_allowed_go_on_at_once():
     for thread in threads:
         thread.join(PATIENCE)
     assert answers == [True, True]
+
+
+def test_the_slot_is_free_before_the_caller_continues(monkeypatch: pytest.MonkeyPatch):
+    """The caller may call again at once."""
+    calls, free = BoundedCalls(1, PATIENCE), []
+
+    class Checked(Future[Any]):
+        def set_result(self, result: Any) -> None:
+            free.append(calls._slots._value)
+            super().set_result(result)
+
+        def set_exception(self, exception: BaseException | None) -> None:
+            free.append(calls._slots._value)
+            super().set_exception(exception)
+
+    monkeypatch.setattr(upstream, "Future", Checked)
+    assert calls.run(lambda: "answer") == "answer"
+    with pytest.raises(ZeroDivisionError):
+        calls.run(lambda: 1 // 0)
+    assert free == [1, 1]
 
 
 def test_the_deadline_holds_while_the_name_is_looked_up():

@@ -320,7 +320,9 @@ class TaskDispatcher(WorkerPool):
         if not (self._queue or self._health._queue or self._monitor._queue):
             return tick
         queued = self.check_queue() | self._health.check_queue() | self._monitor.check_queue()
-        if self._leader_serves(time.monotonic()):
+        with self._lock:  # otherwise a worker thread may take the last request of the queue in `_leader_serves`
+            leads = self._leader_serves(time.monotonic())
+        if leads:
             return 0.0
         return _TICK_WHILE_QUEUED if queued else tick
 
@@ -370,7 +372,7 @@ class TaskDispatcher(WorkerPool):
         """Return whether the leader should answer the next queued task.
 
         The leader answers the task if all worker threads are idle, requests were quick, the body is not large, and the
-        unsent bytes are within their limit.
+        unsent bytes are within their limit. Call this method with `_lock` held.
         """
         return bool(
             self._queue

@@ -38,11 +38,13 @@ class BoundedCalls:
 
         def work() -> None:
             try:
-                result.set_result(call())
+                answer = call()
             except BaseException as error:
+                self._slots.release()  # before the caller continues, because it may call again at once
                 result.set_exception(error)
-            finally:
+            else:
                 self._slots.release()
+                result.set_result(answer)
 
         threading.Thread(target=work, name="upstream", daemon=True).start()
         return result.result(self.seconds)

@@ -6,7 +6,6 @@ import http.client
 import itertools
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -23,7 +22,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.conformance.cases import GOOD
-from tests.processes import ROOT, Server
+from tests.processes import ROOT, Server, free_ports
 from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.commands.deploy.targets import TARGETS
@@ -92,20 +91,6 @@ def test_the_users_folders_are_hidden_unless_something_lies_there(tmp_path: Path
 
 
 # nginx
-
-
-def ports_in_a_row(count: int) -> int:
-    """Return the first of ``count`` consecutive free ports, from a range that systems do not use for clients."""
-    for _ in range(50):
-        port = 20_000 + secrets.randbelow(10_000)
-        with ExitStack() as stack:
-            try:
-                for number in range(port, port + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free ports in a row")
 
 
 @contextmanager
@@ -183,7 +168,7 @@ def wait_until_sent(load: Load, count: int) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="nginx is for Linux here")
 def test_no_request_is_lost_when_a_process_behind_nginx_is_killed_under_load(tmp_path: Path):
     needs("nginx")
-    first = ports_in_a_row(3)
+    first = free_ports(3)
     front = first + 2
     conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--servers", "2", "--listen", str(front))
     with ExitStack() as stack:
@@ -216,7 +201,7 @@ def status(port: int, path: str) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="nginx is for Linux here")
 def test_nginx_passes_on_that_all_processes_are_busy(tmp_path: Path):
     needs("nginx")
-    first = ports_in_a_row(3)
+    first = free_ports(3)
     front = first + 2
     conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--servers", "2", "--listen", str(front))
     with ExitStack() as stack:
@@ -292,9 +277,7 @@ def status_of(port: int, method: str, path: str, body: str | None = None) -> int
 @pytest.mark.parametrize("framework", ["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def test_granian_serves_with_its_program(tmp_path: Path, framework: str):
     pytest.importorskip("granian")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_ports()
     args = ("--port", str(port), "--processes", "1", "--framework", framework, "--max-content-length", "100")
     files(tmp_path, "granian", *args)
     with Server(str(tmp_path / "granian_serve.py")) as server:

@@ -114,6 +114,8 @@ def test_an_exception_of_the_check_is_a_reason_and_not_the_end_of_the_process(fi
 def test_a_program_that_never_ends_is_ended(text: str, said: str, file: Path) -> None:
     file.write_text(text, encoding="utf-8")
     verdict = check(file, exercise_named("0a"), seconds=1)
+    if "loop" in said and not verdict.last_request:  # on a busy machine, the import of the checker took the time
+        verdict = check(file, exercise_named("0a"), seconds=20)
     assert not verdict.solved
     assert said in verdict.message
     assert bool(verdict.last_request) == ("loop" in said)

@@ -17,16 +17,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.conformance.cases import but
-from tests.processes import Server, run
+from tests.processes import Server, free_ports, run
 from tests.shared.jobs.stored import job
 from wsgi_core.inference import default_models_dir
 from wsgi_core.shared.jobs import JobQueue, JobStore, QueueFull, ResultsFile, open_store, queue, store
-from wsgi_core.shared.jobs.store import DELAYED, QUEUED, Job, State
+from wsgi_core.shared.jobs.store import DELAYED, QUEUED, RUNNING, Job, State
 from wsgi_core.shared.webhooks import sign
 
 
@@ -171,13 +172,18 @@ def test_a_job_that_always_fails_is_a_dead_letter_until_it_is_revived(
 
 
 def test_the_lease_of_a_long_job_is_renewed(start: Callable[..., JobQueue], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store, "LEASE_SECONDS", 0.3)
-    monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
+    now = time.time()
+    monkeypatch.setattr(store, "time", SimpleNamespace(time=lambda: now, gmtime=time.gmtime))
+    monkeypatch.setattr(queue, "POLL_SECONDS", 0.01)
     gate = Gate()
     first, second = start(gate), start(gate)
     first.accept(job(1))
     assert gate.begun.wait(10)
-    time.sleep(0.9)
+    for _ in range(9):
+        now += store.LEASE_SECONDS / 3
+        due = now + store.LEASE_SECONDS
+        wait_for(lambda due=due: first.store.states()["crm-1"].due == due)
+    assert first.store.states()["crm-1"].phase == RUNNING
     gate.open.set()
     assert first.drain(10)
     assert second.close(5)
@@ -478,7 +484,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if program is None:
         pytest.skip("no redis-server here (Debian: redis-server)")
     folder = tmp_path_factory.mktemp("redis")
-    port = free_port()
+    port = free_ports()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     command += ["--appendonly", "yes", "--appendfsync", "always"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -488,12 +494,6 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int) -> None:

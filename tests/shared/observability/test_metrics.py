@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -198,13 +199,16 @@ def test_the_workers_of_gunicorn_answer_for_each_other(tmp_path: Path):
         for _ in range(20):
             with urlopen(f"{url}/healthz", timeout=20) as answer:
                 assert answer.read() == b"ok"
-        with urlopen(f"{url}/metrics", timeout=20) as answer:
-            page = answer.read().decode()
+        counted = re.compile(rf'^{COUNT}{{.*"/healthz".*}} 20\.0$', re.MULTILINE)
+        until, page = time.monotonic() + 20, ""
+        while not counted.search(page) and time.monotonic() < until:  # a request is counted after its response
+            with urlopen(f"{url}/metrics", timeout=20) as answer:
+                page = answer.read().decode()
         server.stop()
         records = [json.loads(line) for line in server.lines if line.startswith("{")]
     assert sum(record["path"] == "/healthz" for record in records) == 20
     assert not list(tmp_path.glob("gauge_live*.db")), "a worker that has ended answers nothing any more"
-    assert re.search(rf'^{COUNT}{{.*"/healthz".*}} 20\.0$', page, re.MULTILINE), page
+    assert counted.search(page), page
 
 
 def test_the_execution_providers_of_each_model_are_told() -> None:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -169,34 +170,31 @@ def test_a_flood_of_interim_responses_ends_soon_and_costs_little(piece: bytes):
     with chat_server(floods(piece)) as (url, _):
         begin, cpu = time.monotonic(), time.process_time()
         with pytest.raises(UpstreamError):
-            Endpoint(url, "m", timeout=10).generate("q", PASSAGES)
-    assert time.monotonic() - begin < 5
+            Endpoint(url, "m", timeout=60).generate("q", PASSAGES)
+    assert time.monotonic() - begin < 30
     assert time.process_time() - cpu < 2
 
 
-def test_questions_beyond_the_calls_at_a_time_fail_at_once_and_the_others_at_the_deadline():
-    over = threading.Event()
-    with chat_server(lambda handler: over.wait(10) and None) as (url, got):
-        endpoint = Endpoint(url, "m", timeout=1, calls=2)
-        took: list[tuple[float, str]] = []
+def test_questions_beyond_the_calls_at_a_time_fail_at_once_and_the_others_go_on():
+    over, both = threading.Event(), threading.Semaphore(0)
 
-        def ask() -> None:
-            begin = time.monotonic()
-            with pytest.raises(UpstreamError) as failed:
-                endpoint.generate("q", PASSAGES)
-            took.append((time.monotonic() - begin, str(failed.value)))
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        both.release()
+        over.wait(60)
+        says(ANSWER)(handler)
 
-        threads = [threading.Thread(target=ask) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
-        over.set()
-    assert (
-        sorted(said for _, said in took)
-        == ["the endpoint did not answer within 1 s"] * 2 + ["too many calls to the endpoint are in progress"] * 4
-    )
-    assert max(seconds for seconds, said in took if "too many" in said) < 0.9
+    with chat_server(respond) as (url, got), ThreadPoolExecutor(6) as pool:
+        endpoint = Endpoint(url, "m", timeout=60, calls=2)
+        try:
+            first = [pool.submit(endpoint.generate, "q", PASSAGES) for _ in range(2)]
+            assert all(both.acquire(timeout=30) for _ in first)
+            for _ in range(4):
+                with pytest.raises(UpstreamError, match="too many calls to the endpoint are in progress"):
+                    endpoint.generate("q", PASSAGES)
+            assert not any(call.done() for call in first)
+        finally:
+            over.set()
+        assert [call.result(30)[0] for call in first] == ["Run it [1]."] * 2
     assert len(got) == 2
 
 
@@ -231,7 +229,7 @@ def test_a_handshake_that_never_ends_gives_its_slot_back():
         with pytest.raises(UpstreamError, match="did not answer within"):
             endpoint.generate("Why?", PASSAGES)
         try:
-            assert endpoint._calls._slots.acquire(timeout=5), "the call has not ended"
+            assert endpoint._calls._slots.acquire(timeout=30), "the call has not ended"
         finally:
             over.set()
             thread.join()
