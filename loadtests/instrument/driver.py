@@ -228,7 +228,7 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
 
 
 class WsgiTarget:
-    """A WSGI application to ask for responses and to time."""
+    """A WSGI application that is measured. ``ask`` returns its response to a request. ``block`` times many requests."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app

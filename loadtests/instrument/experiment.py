@@ -67,10 +67,11 @@ class Experiment:
 
     @property
     def drivers(self) -> dict[str, str]:
-        """The name of the driver whose cost is subtracted, by the name of the contender.
+        """The name of the driver for each contender: its cost is subtracted from the contender's cost. The keys are the
+        contenders' names.
 
-        A contender without an entry has the WSGI driver, which is not in ``contenders``. The samples of the WSGI driver
-        are in column 0.
+        A contender without an entry has the WSGI driver, which is not in ``contenders``. In the samples of a round, the
+        WSGI driver is column 0.
         """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {

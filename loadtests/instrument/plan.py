@@ -28,9 +28,10 @@ def repeated(label: str, times: int, seconds: float, run: Callable[[int], None])
 
 
 def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
-    """Return all steps in the order of their positions.
+    """Return the steps of all kinds as one list, sorted by their positions in the run.
 
-    So a drift of the machine affects all kinds of steps alike.
+    The positions of each kind are spread evenly from 0 (begin) to 1 (end). So the kinds alternate, and a drift of the
+    machine affects all kinds alike.
     """
     return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
 

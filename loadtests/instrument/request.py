@@ -108,7 +108,8 @@ def json_request(target: str, value: object, **options: Any) -> Request:
 
 
 def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
-    """Return the environ that waitress makes from ``message``, without ``wsgi.input``, and the body.
+    """Return the environ that waitress makes from ``message``, and the body as bytes. The environ has no
+    ``wsgi.input``.
 
     Raises ``RequestError`` if waitress refuses the bytes, or if they are not exactly one request.
     """
@@ -152,8 +153,8 @@ class EnvironMaker:
     def make(self) -> tuple[WSGIEnvironment, str]:
         """Return a new environ with its own stream, and the expected status line. Without statuses, the line is empty.
 
-        The method and the path are new strings each time. A string stores its hash after the first look-up in a dict,
-        but the strings of a real request are always new.
+        As in a real request, the method and the path are new strings each time. A reused string already has its hash,
+        so look-ups in dicts would be too fast.
         """
         template, method, path, body, status = next(self._cycle)
         if self.evict:

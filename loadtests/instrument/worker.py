@@ -112,10 +112,11 @@ class Candidate:
         return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Restore the process state that the application left behind, and return the result of ``work()``.
+        """Call ``work()`` in the process state of this application, and return its result.
 
-        Raises ``AppError`` for an exception of the application, including SystemExit; ``failing`` begins its message.
-        KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
+        Before the call, the state that the application had after its previous call is restored. After the call, the new
+        state is saved. Raises ``AppError`` for an exception of the application, including SystemExit; ``failing``
+        begins its message. KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()

@@ -57,10 +57,11 @@ class QuickRequests:
         self.paused_until = 0.0
 
     def record(self, seconds: float, cpu: float, now: float, replaced: bool = False) -> None:
-        """Record a request on the leader that took `seconds`, including `cpu` seconds of CPU time.
+        """Record a request that the leader answered. It took `seconds`, including `cpu` seconds of CPU time.
 
-        `now` is the time at which the request began (time.monotonic()). If the follower became the leader during the
-        request, `replaced` is true. Then the leader serves no requests for a while.
+        `now` is the time at which the request began (time.monotonic()). `replaced` is true if the request took so long
+        that the other thread became the leader. In this case, or if the average cost is too high, a pause begins at the
+        end of the request: the leader should answer no requests before `paused_until`.
         """
         cost, waited = cpu, seconds - cpu
         if waited > 0.0:
@@ -70,7 +71,7 @@ class QuickRequests:
             self._pause = _PAUSE
         else:
             self._mean = 0.0
-            self.paused_until = now + self._pause
+            self.paused_until = now + seconds + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 

@@ -18,10 +18,12 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 @contextmanager
 def stop_on_signals(server: RunningServer) -> Iterator[None]:
-    """While the context is active, the first signal calls `server.stop`, and each further signal calls `server.abort`.
+    """While the context is active, the first stop signal calls `server.stop`, and each further one calls
+    `server.abort`.
 
-    A further SIGHUP has no effect. In a thread other than the main thread, the context does nothing, because Python
-    handles signals only in the main thread.
+    The stop signals are SIGTERM, SIGINT, SIGBREAK (Windows) and SIGHUP. A further SIGHUP has no effect, and an ignored
+    SIGHUP stays ignored. On Windows, closing the console also stops the server. In a thread other than the main thread,
+    the context does nothing, because Python handles signals only in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -196,7 +196,9 @@ class Task:
         """Call `execute(argument)`, and then pass the connection back to the I/O thread. If the connection is closed,
         skip the call.
 
-        If `execute` raises an exception, answer with an error. If the headers are already sent, close the connection.
+        If `execute` raises an exception, answer with an error. If the headers are already sent, or if the exception is
+        `ClientDisconnected`, close the connection instead. SystemExit and other exceptions that are not an `Exception`
+        are then raised again.
         """
         try:
             if self.channel.connected:

@@ -59,7 +59,10 @@ class Observer:
         self._head = status, list(headers)
 
     def send(self, chunk: bytes) -> None:
-        """Remember a chunk of the body that the app has passed to the server."""
+        """Remember a chunk of the body that the app has passed to the server.
+
+        Only the length of the body and its first `_MAX_BODY` bytes are kept.
+        """
         self._length += len(chunk)
         self._body = (self._body + chunk)[:_MAX_BODY]
 

@@ -132,9 +132,10 @@ def describe_deferred_session(call: Call) -> tuple[str, str] | None:
 
 
 def describe_saved(call: Call) -> tuple[str, str] | None:
-    """Return an empty name, and the names of the headers that changed when the session was saved.
+    """Return the event's name and detail for a call that saved the session, or None if the call is not recorded.
 
-    Return None if no header changed, no exception was raised, and the framework's own `save_session` was called.
+    The name is "". The detail lists the response headers that changed during the call. The call is recorded if a header
+    changed, if an exception was raised, or if the app has its own `save_session`.
     """
     changed = {name for name, value in response_headers(call) if (name, value) not in call.before}
     if not changed and not call.raised and _is_frameworks_own(call):
@@ -222,7 +223,8 @@ Roles = dict[int, list[Phase | Hook]]
 
 
 class WatchList:
-    """The functions to watch for one app: the phases of its framework, and its hooks. They are keyed by code object.
+    """The functions to watch for one app: the phases of its framework, and its hooks. They are keyed by the id() of
+    their code object.
 
     Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """

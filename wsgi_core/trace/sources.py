@@ -70,9 +70,9 @@ def _few_colours(self: t.Any, lexer: t.Any, stream: t.Any, options: t.Any) -> It
 
 @lru_cache(maxsize=512)
 def _coloured(filename: str, first: int, last: int) -> list[Markup]:
-    """Return the lines from `first` to `last` of a file as HTML, without their common indent.
+    """Return the lines from `first` to `last` of a file as HTML, without their common indent and with secrets redacted.
 
-    Return [] if the file cannot be read.
+    Return [] if the file cannot be read or has no such lines.
     """
     lines = [redact_source(line.rstrip()) for line in linecache.getlines(filename)[first - 1 : last]]
     if not lines:

@@ -84,6 +84,9 @@ def blueprint() -> Blueprint:
 
 
 def find_classifier() -> Model | None:
-    """Return the loan model, or None if the model is not loaded or does not have two classes."""
+    """Return the loan model, or None if the model is not served or does not have two classes.
+
+    The first call loads an on-demand model.
+    """
     model = t.cast(Model | None, current_app.extensions["models"].find("loan"))
     return model if model is not None and model.is_classifier else None

@@ -27,8 +27,8 @@ def server_metadata() -> dict[str, Any]:
 def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
     """Return the model metadata of the protocol. `versions` are the served versions of the model.
 
-    A dimension of any size is -1. The parameters contain the execution providers that run the model. If inputs or
-    outputs are not served, the parameters contain them too.
+    A dimension of any size is -1. The parameters contain, for each execution provider that runs the model, the number
+    of graph nodes that it runs. If inputs or outputs are not served, the parameters contain them too.
     """
     unserved = [each._asdict() for each in model.unserved]
     return {

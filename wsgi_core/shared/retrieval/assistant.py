@@ -225,7 +225,11 @@ def sentences(text: str) -> Iterator[str]:
     code: list[str] = []
 
     def keep(text: str) -> str:
-        """Replace code by a placeholder, because a star in code is not Markdown syntax."""
+        """Store `text`, which is a piece of code, and return a placeholder for it.
+
+        Markdown syntax such as `*` is removed from the sentences, but a `*` in code must stay. So the placeholder is
+        replaced by the code after that.
+        """
         code.append(text)
         return f"\ue000{len(code) - 1}\ue001"
 

@@ -215,7 +215,8 @@ def _is_model(annotation: t.Any) -> bool:
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
     """Return the values of the environment variables. An empty variable counts as not set.
 
-    If a variable begins with `PREFIX` and names no setting, a problem is added to `problems`.
+    If a variable begins with `PREFIX` and is not the upper-case name of a setting, a problem is added to `problems`.
+    The variables in `_OTHER_VARIABLES`, and those that Kubernetes sets for a Service, are ignored.
     """
     values: dict[str, _Value] = {}
     for key, text in environ.items():
