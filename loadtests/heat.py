@@ -67,15 +67,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Heat:
-    """The results of the study.
+    """The results of the study of hot and cold caches. The module's docstring explains *price* and the model behind the
+    predictions.
 
-    ``states`` has the costs after evictions of data, and ``others`` the costs after evictions of code. ``predictions``
-    has a prediction for each of them, except for the smallest and the largest eviction of data. ``served`` has the
-    prices behind waitress, and ``served_prediction`` their prediction. If no prices behind waitress were measured,
-    ``served`` is empty and ``served_prediction`` is None.
+    ``states`` has a state for each eviction of data, and ``others`` a state for each eviction of code. ``predictions``
+    has a prediction for each of these states, except for the smallest and the largest eviction of data. ``served`` has
+    the prices behind waitress, and ``served_prediction`` is the prediction for them. If no prices behind waitress were
+    measured, ``served`` is empty and ``served_prediction`` is None.
 
-    ``slopes`` says how many µs a request takes longer for each µs of a pause. Its keys are the place of the pause and
-    the eviction. The place is Flask or the bare callable.
+    ``slopes`` has the extra time of a request, in µs for each µs of a pause inside the request. Each key is a pair: the
+    application with the pause (Flask or the bare callable), and the eviction.
     """
 
     states: list[State]

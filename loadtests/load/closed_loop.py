@@ -72,7 +72,7 @@ class Connection:
     def send(self, message: Message, since: float) -> None:
         """Send a complete request. Its latency counts from ``since``, a time of ``perf_counter``.
 
-        If the server has closed the connection, connect again first.
+        If the connection ended with the last response, connect again first.
         """
         self.message, self.since, self.received = message, since, b""
         if not self.is_open:

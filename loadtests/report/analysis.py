@@ -126,7 +126,8 @@ class Summary:
 def summarise(results: Results) -> Summary:
     """Return the summary of a result file. Measurements without samples are omitted.
 
-    ``experiments`` has neither the experiments of ``curve`` nor the experiment of ``phases``.
+    ``experiments`` omits the experiments of the group ``MODELS``, which are only in ``curve``, and the experiment that
+    is only in ``phases``. The ladders stay in ``experiments``, even if ``curve`` also uses them.
     """
     measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]

@@ -79,9 +79,10 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts.
+    """Return three texts: how long a model takes if the framework's share of the request is 50, 10 and 1 %, with
+    intervals.
 
-    If the share is below a percentage for every model, its text is "always".
+    If the framework's share is never above a percentage, the text for this percentage is "always".
     """
     found = []
     for share in CROSSINGS:

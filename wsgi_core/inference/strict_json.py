@@ -104,7 +104,9 @@ def _openings(raw: bytes) -> int:
 
 
 def _strings(raw: bytes) -> int:
-    """Estimate the number of strings from the quotation marks. The names in objects are not counted."""
+    """Estimate the number of strings from the quotation marks. A name in an object is not counted if the colon directly
+    follows it.
+    """
     quotes = int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord('"')))
     return quotes // 2 - raw.count(b'":')
 

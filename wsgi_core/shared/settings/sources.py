@@ -136,9 +136,10 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """Return the settings in `file`. Relative paths are resolved against the folder of the file.
+    """Return the settings in `file`. Relative paths are resolved against the folder of the file, except in `app`.
 
-    Unknown names and invalid values are omitted, and a problem is added to `problems` for each.
+    Unknown names and invalid values are omitted, and a problem is added to `problems` for each. Raises
+    `ConfigurationError` if the file cannot be read or parsed.
     """
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
