@@ -1,6 +1,7 @@
 """Calls the application for one request, and sends the response. `Task` corresponds to waitress' WSGITask.
 
-A worker thread calls the application. If requests are quick, the I/O thread calls the application itself (leader.py).
+Usually, a worker thread calls the application. If requests are quick and all worker threads are idle, the I/O thread
+calls the application itself (leader.py).
 
 A slot is the permission to process a request (see admission.py). A stream is a response that is sent in pieces. Unsent
 bytes are bytes of a response that the operating system has not yet taken from the server.
