@@ -27,14 +27,14 @@ def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) ->
     """Return the study, and a dict with the ``Workers`` that start the measuring processes of each variant.
 
     The keys of the dict are the names of the groups of experiments. There is one group for each variant. Raises
-    ``RunFailed`` if an environment cannot be created. Raises ``UsageError`` if two variants have the same versions.
+    ``RunFailed`` if an environment cannot be created. Raises ``UsageError`` if two variants have the same name.
     """
     experiments, workers = [], {}
     for python in pythons or (sys.executable,):
         for package in packages or (FLASK,):
             name, started = _variant(python, package, timeout)
             if name in workers:
-                raise UsageError(f"two variants have the same versions: {name}")
+                raise UsageError(f"two variants are the same: {name}")
             workers[name] = started
             experiments.append(replace(NULL, key=f"null, {name}", title=name, group=name))
     return Study(VERSIONS, "The ladder on interpreters and versions", tuple(experiments), ()), workers

@@ -58,11 +58,12 @@ class Matcher(StateMachineMatcher):
 
     def match(self, domain: str, path: str, method: str, websocket: bool) -> tuple[Rule, t.MutableMapping[str, t.Any]]:
         # PERF: the base matches each unknown path twice.
+        match = super().match if "//" in path else self._once.match
         try:
-            return self._once.match(domain, path, method, websocket)
+            return match(domain, path, method, websocket)
         except NoMatch as refused:
             # For a refused method too: the second pass can change the order of the set of methods, and so of Allow.
-            if "//" not in path and not refused.have_match_for:
+            if "//" in path or not refused.have_match_for:
                 raise
         return super().match(domain, path, method, websocket)
 

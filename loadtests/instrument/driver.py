@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from statistics import median_low
@@ -58,12 +59,13 @@ def ask(app: WSGIApplication, request: Request) -> Response:
         return _no_write
 
     environ, _ = EnvironMaker([request]).make()
-    body = b"".join(consume(app(environ, start_response)))
+    chunks: list[bytes] = []
+    consume(app(environ, start_response), chunks.extend)
     if not started:
         raise WrongResponse("start_response was not called")
     status, headers = started[-1]
     named = sorted((name.lower(), _comparable(name, value)) for name, value in headers)
-    return Response(status, named, body)
+    return Response(status, named, b"".join(chunks))
 
 
 def _comparable(name: str, value: str) -> str:
@@ -74,10 +76,13 @@ def _comparable(name: str, value: str) -> str:
     return ";".join([cookie.partition("=")[0], *attributes])
 
 
-def consume(result: Iterable[bytes]) -> list[bytes]:
-    """Return the chunks of an application's result, and close the result, as a server does."""
+_discard = deque[bytes](maxlen=0).extend
+
+
+def consume(result: Iterable[bytes], use: Callable[[Iterable[bytes]], None] = _discard) -> None:
+    """Pass an application's result to ``use``, and then close the result, as a server does."""
     try:
-        return list(result)
+        use(result)
     finally:
         close = getattr(result, "close", None)
         if close is not None:

@@ -87,7 +87,7 @@ def test_versions_of_any_package_can_be_compared():
 
 @pytest.mark.usefixtures("environments")
 def test_two_variants_with_the_same_versions_are_refused():
-    with pytest.raises(UsageError, match=r"the same versions: Python 3, Flask 1, Werkzeug 2$"):
+    with pytest.raises(UsageError, match=r"are the same: Python 3, Flask 1, Werkzeug 2$"):
         variants.study_of(["a", "b"], [], 5.0)
 
 

@@ -67,12 +67,12 @@ class QuickRequests:
         if waited > 0.0:
             cost += _WAITED_FACTOR * (waited if waited < _MAX_WAITED else _MAX_WAITED)
         self._mean += _WEIGHT * (cost - self._mean)
-        if self._mean < _QUICK and not replaced:
-            self._pause = _PAUSE
-        else:
+        if self._mean >= _QUICK or replaced:
             self._mean = 0.0
             self.paused_until = now + seconds + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        elif cost < _QUICK:
+            self._pause = _PAUSE
 
 
 class LoopThreads:
