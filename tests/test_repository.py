@@ -6,6 +6,7 @@ import ast
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -103,17 +104,21 @@ def test_no_extra_names_another_that_is_not_there():
 def test_pages_and_messages_install_what_can_be_installed():
     if PUBLISHED:
         pytest.skip("the index has the package")
-    texts = {file: file.read_text(encoding="utf-8") for file in ROOT.rglob("*") if is_shown(file)}
+    texts = {file: file.read_text(encoding="utf-8") for file in shown_files()}
     found = [f"{file.relative_to(ROOT)}: {m[0]}" for file, text in texts.items() for m in BY_NAME.finditer(text)]
     assert found == []
 
 
-def is_shown(file: Path) -> bool:
-    """Return whether users read this file, or text that a program prints from it."""
-    place = file.relative_to(ROOT).parts
-    source = place[0] in {"wsgi_core", "flask_equiv", "loadtests", "docs", "models"} or len(place) == 1
-    # The module of the variable itself describes the installation after a release.
-    return source and file.suffix in {".py", ".md", ".html", ".txt", ".js"} and file.name != "installation.py"
+def shown_files() -> Iterator[Path]:
+    """Yield the files that users read, or from which a program prints text.
+
+    Other tests write to folders of the checkout at the same time, such as .hypothesis, so these are not searched.
+    """
+    folders = [ROOT / name for name in ("wsgi_core", "flask_equiv", "loadtests", "docs", "models")]
+    for file in [*ROOT.glob("*"), *(file for folder in folders for file in folder.rglob("*"))]:
+        # The module of the variable itself describes the installation after a release.
+        if file.suffix in {".py", ".md", ".html", ".txt", ".js"} and file.name != "installation.py":
+            yield file
 
 
 @pytest.mark.parametrize(
