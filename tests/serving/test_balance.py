@@ -39,7 +39,7 @@ def test_a_process_with_more_connections_leaves_the_next_one_to_another():
 
 @pytest.mark.parametrize("connections", [4, 12])
 def test_kept_connections_are_shared(tmp_path: Path, connections: int):
-    """About half to each process. A process that gets no CPU for a while gets fewer, so many tries are allowed."""
+    """Each process gets about half. If a process has no CPU time, it gets fewer, so the test tries many times."""
     (tmp_path / "pids.py").write_text(APP, encoding="utf-8")
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", "2", "--app", "pids")
     with Server(*command, cwd=tmp_path) as server:
